@@ -1,0 +1,175 @@
+#include "voxgate/audio/vad.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "voxgate/audio/energy_meter.hpp"
+#include "voxgate/audio/g711.hpp"
+#include "voxgate/base/assert.hpp"
+
+// Exported by libwebrtc-audio-processing 0.3, which installs no header for it.
+extern "C" {
+struct WebRtcVadInst;
+WebRtcVadInst* WebRtcVad_Create();
+void WebRtcVad_Free(WebRtcVadInst* handle);
+int WebRtcVad_Init(WebRtcVadInst* handle);
+int WebRtcVad_set_mode(WebRtcVadInst* handle, int mode);
+int WebRtcVad_Process(WebRtcVadInst* handle, int rate_hz, const std::int16_t* audio, std::size_t samples);
+}
+
+namespace voxgate::audio {
+namespace {
+
+constexpr float kFloorMin = -75.0F, kFloorMax = -28.0F;
+constexpr int kFloorLearnFrames = 10;  // 200 ms: the floor is the quietest of them
+constexpr float kFloorDown = 0.25F;    // of the difference, per frame
+constexpr float kFloorUpIdle = 0.05F;  // of min(difference, 1 dB), per frame: 2.5 dB/s
+constexpr float kFloorUpSpeaking = 0.012F;
+constexpr Micros kDtmfVeto = 80ms;
+constexpr int kDtmfLinger = 4;  // frames fed to the key detector after the last loud one
+
+}  // namespace
+
+struct Vad::Models {
+  explicit Models(int rate_hz) : webrtc(WebRtcVad_Create()), dtmf(rate_hz) {}
+  ~Models() { WebRtcVad_Free(webrtc); }
+  Models(const Models&) = delete;
+  Models& operator=(const Models&) = delete;
+
+  void restart(int mode) {
+    WebRtcVad_Init(webrtc);
+    WebRtcVad_set_mode(webrtc, mode);
+    dtmf.reset();
+  }
+
+  WebRtcVadInst* webrtc;
+  DtmfDetector dtmf;
+};
+
+Vad::Vad(const VadConfig& config) {
+  reset(config);
+}
+Vad::~Vad() = default;
+Vad::Vad(Vad&&) noexcept = default;
+Vad& Vad::operator=(Vad&&) noexcept = default;
+
+void Vad::reset(const VadConfig& config) noexcept {
+  VOXGATE_ASSERT(config.format.rate_hz == 8000 || config.format.rate_hz == 16000);
+  if (config.format.rate_hz != config_.format.rate_hz) models_.reset();
+  config_ = config;
+  frame_bytes_ = config.format.bytes_for(kFrame);
+  VOXGATE_ASSERT(frame_bytes_ <= partial_.size());
+  if (models_) models_->restart(config.webrtc_mode);
+  fill_ = 0;
+  frames_ = levels_seen_ = 0;
+  floor_db_ = kFloorMin;
+  recent_act_ = 0;
+  speaking_ = false;
+  quiet_frames_ = 0;
+  last_act_ = speech_start_ = Micros{0};
+  dtmf_until_ = Micros{-1};
+  dtmf_linger_ = 0;
+}
+
+std::size_t Vad::top_up(std::span<const std::uint8_t> wire) {
+  const std::size_t n = std::min(wire.size(), frame_bytes_ - fill_);
+  if (n != 0) std::memcpy(partial_.data() + fill_, wire.data(), n);
+  fill_ += n;
+  return n;
+}
+
+std::size_t Vad::fill_with_silence(std::size_t bytes) {
+  const std::size_t n = std::min(bytes, frame_bytes_ - fill_);
+  std::memset(partial_.data() + fill_, config_.format.silence_byte(), n);
+  fill_ += n;
+  return n;
+}
+
+void Vad::track_floor(float db) {
+  if (levels_seen_ == 0) {
+    floor_db_ = db;
+  } else if (levels_seen_ < kFloorLearnFrames) {
+    floor_db_ = std::min(floor_db_, db);
+  } else if (db < floor_db_) {
+    floor_db_ += kFloorDown * (db - floor_db_);
+  } else {
+    floor_db_ += std::min(db - floor_db_, 1.0F) * (speaking_ ? kFloorUpSpeaking : kFloorUpIdle);
+  }
+  floor_db_ = std::clamp(floor_db_, kFloorMin, kFloorMax);
+}
+
+bool Vad::is_steady() const {
+  if (levels_seen_ < static_cast<std::int64_t>(kHistory)) return false;
+  const auto [low, high] = std::minmax_element(levels_.begin(), levels_.end());
+  return *high - *low < config_.steady_db;
+}
+
+/// The costly half of the decision; also the key detector, which must see a key's tone to its end.
+bool Vad::run_models(std::span<const std::uint8_t> wire, bool loud, VadFrame& frame) {
+  dtmf_linger_ = loud ? kDtmfLinger : std::max(0, dtmf_linger_ - 1);
+  const bool wants_dtmf = config_.dtmf && (dtmf_linger_ != 0 || !config_.lazy_models);
+  const bool wants_webrtc = loud || !config_.lazy_models;
+  if (!wants_dtmf && !wants_webrtc) return false;
+  if (!models_) {
+    models_ = std::make_unique<Models>(config_.format.rate_hz);
+    models_->restart(config_.webrtc_mode);
+  }
+  std::array<std::int16_t, 320> buffer;
+  const std::size_t n = decode(config_.format.encoding, wire, buffer);
+  if (wants_dtmf) {
+    frame.digit = models_->dtmf.feed(std::span(buffer).first(n));
+    if (models_->dtmf.active()) {
+      dtmf_until_ = frame.end + kDtmfVeto;
+      dtmf_linger_ = kDtmfLinger;
+    }
+  }
+  if (!wants_webrtc || frame.end <= dtmf_until_) return false;
+  return WebRtcVad_Process(models_->webrtc, config_.format.rate_hz, buffer.data(), n) == 1 && loud;
+}
+
+VadFrame Vad::step(std::span<const std::uint8_t> wire) {
+  VadFrame frame;
+  frame.db = level_db(config_.format.encoding, wire);
+  track_floor(frame.db);
+  levels_[static_cast<std::size_t>(levels_seen_++) % kHistory] = frame.db;
+  ++frames_;
+  frame.end = now();
+  frame.floor_db = floor_db_;
+  const float above = speaking_ ? config_.sustain_db : config_.onset_db;
+  const bool loud = frame.db > std::max(floor_db_ + above, config_.min_db);
+  frame.act = run_models(wire, loud, frame) && !is_steady();
+  decide(frame);
+  return frame;
+}
+
+VadFrame Vad::step_gap() {
+  VadFrame frame;
+  ++frames_;
+  frame.end = now();
+  frame.floor_db = floor_db_;
+  decide(frame);
+  return frame;
+}
+
+void Vad::decide(VadFrame& frame) {
+  recent_act_ = (recent_act_ << 1) | (frame.act ? 1U : 0U);
+  if (frame.act) {
+    last_act_ = frame.end;
+    quiet_frames_ = 0;
+  } else {
+    ++quiet_frames_;
+  }
+  const std::uint32_t window = (1U << config_.start_window) - 1;
+  if (!speaking_ && std::popcount(recent_act_ & window) >= config_.start_frames) {
+    speaking_ = true;
+    frame.edge = VadFrame::Edge::start;
+    speech_start_ = std::max(Micros{0}, frame.end - config_.start_frames * Micros(kFrame));
+  } else if (speaking_ && quiet_frames_ * kFrame >= config_.hang) {
+    speaking_ = false;
+    frame.edge = VadFrame::Edge::stop;
+  }
+  frame.speech = speaking_;
+}
+
+}  // namespace voxgate::audio
