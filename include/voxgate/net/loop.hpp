@@ -43,6 +43,8 @@ class Loop {
   asio::io_context& context() { return context_; }
   Executor executor() { return context_.get_executor(); }
   bool on_loop() const { return current() == this; }
+  /// Started and not ended: what is posted will run. Any thread.
+  bool running() const { return state_.load(std::memory_order_acquire) == State::running; }
   /// The loop whose thread is calling, or nullptr.
   static Loop* current() noexcept;
 
@@ -68,12 +70,13 @@ class Loop {
   /// Calls `tickable` every 100 ms, spread likewise: for deadlines (idle, header, write) instead of a timer each.
   Subscription add_sweep(Tickable& tickable);
 
-  std::size_t tickables() const { return tickables_.load(std::memory_order_relaxed); }
+  /// Registered tickables and sweeps. Any thread.
+  std::size_t tickables() const;
   /// When the loop last ticked; it ticks at least every 100 ms, even with nothing to do. Any thread.
   Instant last_tick() const { return Instant(Duration(last_tick_.load(std::memory_order_relaxed))); }
 
   /// What the loop carries, in calls or connections; only compared. Any thread.
-  std::size_t load() const { return load_.load(std::memory_order_relaxed); }
+  std::size_t load() const { return load_->load(std::memory_order_relaxed); }
   /// One unit of load() while the returned token lives. Unlike other subscriptions it may die on any thread.
   [[nodiscard]] Subscription take_load();
 
@@ -82,29 +85,27 @@ class Loop {
 
  private:
   class Wheel;
-  void arm(Instant from);
-  void on_timer(Instant scheduled);
-  bool busy() const;
+  void arm(Instant at);
+  void on_timer();
   Subscription add_to(Wheel& wheel, Tickable& tickable);
 
   std::size_t index_;
+  std::unique_ptr<Io> io_;  // outlives the context: handlers that die with it give their buffers back
+  std::shared_ptr<Wheel> fast_, slow_;
   asio::io_context context_;
   asio::executor_work_guard<Executor> work_;
   Timer timer_;
   metrics::Histogram& lag_;
   metrics::Counter& skipped_;
-  std::unique_ptr<Io> io_;
-  std::shared_ptr<Wheel> fast_, slow_;
   Instant next_{};    // the grid point the timer waits for
   bool idle_ = true;  // the timer waits for a whole sweep period
   bool stopping_ = false;
   std::thread thread_;
   // Any thread:
   std::atomic<Duration::rep> last_tick_{0};
-  std::atomic<std::size_t> tickables_{0};
-  std::shared_ptr<std::atomic<std::size_t>> load_counter_;
-  std::atomic<std::size_t>& load_;
-  std::atomic<bool> ended_{false};
+  std::shared_ptr<std::atomic<std::size_t>> load_;
+  enum class State { made, running, ended };
+  std::atomic<State> state_{State::made};
 };
 
 /// The process's loops.

@@ -11,6 +11,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "voxgate/net/loop.hpp"
 #include "voxgate/net/types.hpp"
@@ -22,15 +23,12 @@ namespace voxgate::net {
 /// Owner: whoever waits; Threads: one loop.
 class Event {
  public:
-  explicit Event(Executor executor) : timer_(executor, Instant::max()) {}
+  explicit Event(Executor executor) : executor_(executor) {}
 
   bool is_set() const { return set_; }
-  void set() {
-    set_ = true;
-    timer_.cancel();
-  }
+  void set();
   void reset() { set_ = false; }
-  /// True when the event is set; false when the waiting coroutine was cancelled (it then throws at its next await).
+  /// True when the event was set; false when the waiting coroutine was cancelled (it then throws at its next await).
   Awaitable<bool> wait();
   /// As wait(), but no longer than until `deadline`; false when that passed.
   Awaitable<bool> wait_until(Instant deadline);
@@ -38,7 +36,8 @@ class Event {
   Awaitable<void> wait_uncancelled();
 
  private:
-  Timer timer_;
+  Executor executor_;
+  std::vector<Timer*> waiters_;
   bool set_ = false;
 };
 
@@ -71,31 +70,36 @@ class TaskScope {
 
 namespace detail {
 void log_lost_exception(const char* where, std::exception_ptr error) noexcept;
+
+template <class T>
+struct TimedOperation {
+  explicit TimedOperation(Executor executor) : done(executor) {}
+  Event done;
+  std::optional<Result<T>> result;
+  asio::cancellation_signal cancel;
+};
+
+template <class T>
+Awaitable<void> run_timed(Awaitable<Result<T>> op, std::shared_ptr<TimedOperation<T>> state) {
+  state->result.emplace(co_await std::move(op));
 }
+}  // namespace detail
 
 /// Runs `op` for at most `limit`: after that `op` is cancelled, waited for, and Errc::timed_out returned. A
 /// cancellation of the caller cancels `op` too (Errc::cancelled). An exception of `op` is logged and becomes
 /// Errc::internal.
 template <class T>
 Awaitable<Result<T>> with_timeout(Awaitable<Result<T>> op, Duration limit) {
-  struct State {
-    explicit State(Executor e) : done(e) {}
-    Event done;
-    std::optional<Result<T>> result;
-    asio::cancellation_signal cancel;
-  };
   const Executor executor = co_await asio::this_coro::executor;
-  auto state = std::make_shared<State>(executor);
-  auto finish = [state](std::exception_ptr error, Result<T> result) {
-    if (error) {
-      detail::log_lost_exception("with_timeout", error);
-      result = make_error_code(Errc::internal);
-    }
-    state->result.emplace(std::move(result));
+  auto state = std::make_shared<detail::TimedOperation<T>>(executor);
+  auto finish = [state](std::exception_ptr error) {
+    if (error) detail::log_lost_exception("with_timeout", error);
+    if (!state->result) state->result.emplace(make_error_code(Errc::internal));
     state->done.set();
   };
+  auto child = detail::run_timed<T>(std::move(op), state);
   auto bound = asio::bind_cancellation_slot(state->cancel.slot(), std::move(finish));
-  asio::co_spawn(executor, std::move(op), std::move(bound));
+  asio::co_spawn(executor, std::move(child), std::move(bound));
   const Instant deadline = Clock::now() + limit;
   co_await asio::this_coro::throw_if_cancelled(false);
   const bool in_time = co_await state->done.wait_until(deadline);

@@ -66,6 +66,8 @@ class WebSocket {
   /// Reads until the end; afterwards nothing of this WebSocket runs any more and the descriptor is closed. Cancelling
   /// the awaiting coroutine cuts the connection. To be awaited once.
   Awaitable<CloseInfo> run(MessageHandler& handler);
+  /// run() has been called.
+  bool was_run() const;
 
   /// The payload of the next message, empty, to be filled in place; then commit_message(). Messages of one tick or one
   /// read leave in one system call. Not to be held across an await.
