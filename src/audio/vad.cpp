@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "audio/band_meter.hpp"
 #include "voxgate/audio/energy_meter.hpp"
 #include "voxgate/audio/g711.hpp"
 #include "voxgate/base/assert.hpp"
@@ -27,6 +28,8 @@ constexpr float kFloorDown = 0.25F;    // of the difference, per frame
 constexpr float kFloorUpIdle = 0.05F;  // of min(difference, 1 dB), per frame: 2.5 dB/s
 constexpr float kFloorUpSpeaking = 0.012F;
 constexpr Micros kDtmfVeto = 80ms;
+constexpr float kRestlessFree = 1.5F;  // restlessness of steady noise
+constexpr float kRestlessFactor = 1.5F;
 constexpr int kDtmfLinger = 4;  // frames fed to the key detector after the last loud one
 
 }  // namespace
@@ -41,10 +44,12 @@ struct Vad::Models {
     WebRtcVad_Init(webrtc);
     WebRtcVad_set_mode(webrtc, mode);
     dtmf.reset();
+    bands.reset();
   }
 
   WebRtcVadInst* webrtc;
   DtmfDetector dtmf;
+  BandMeter bands;
 };
 
 Vad::Vad(const VadConfig& config) {
@@ -70,6 +75,7 @@ void Vad::reset(const VadConfig& config) noexcept {
   last_act_ = speech_start_ = Micros{0};
   dtmf_until_ = Micros{-1};
   dtmf_linger_ = 0;
+  excesses_.fill(0.0F);
 }
 
 std::size_t Vad::top_up(std::span<const std::uint8_t> wire) {
@@ -99,33 +105,53 @@ void Vad::track_floor(float db) {
   floor_db_ = std::clamp(floor_db_, kFloorMin, kFloorMax);
 }
 
-bool Vad::is_steady() const {
-  if (levels_seen_ < static_cast<std::int64_t>(kHistory)) return false;
-  const auto [low, high] = std::minmax_element(levels_.begin(), levels_.end());
-  return *high - *low < config_.steady_db;
+bool Vad::is_steady(const std::array<float, kHistory>& levels, float range_db) {
+  const auto [low, high] = std::minmax_element(levels.begin(), levels.end());
+  return *high - *low < range_db;
 }
 
-/// The costly half of the decision; also the key detector, which must see a key's tone to its end.
-bool Vad::run_models(std::span<const std::uint8_t> wire, bool loud, VadFrame& frame) {
-  dtmf_linger_ = loud ? kDtmfLinger : std::max(0, dtmf_linger_ - 1);
-  const bool wants_dtmf = config_.dtmf && (dtmf_linger_ != 0 || !config_.lazy_models);
-  const bool wants_webrtc = loud || !config_.lazy_models;
-  if (!wants_dtmf && !wants_webrtc) return false;
+Vad::Models& Vad::models() {
   if (!models_) {
     models_ = std::make_unique<Models>(config_.format.rate_hz);
     models_->restart(config_.webrtc_mode);
   }
+  return *models_;
+}
+
+/// In noise the level of the whole frame says little; single bands still do. A restless background raises the bar.
+bool Vad::stands_out(std::span<const std::int16_t> pcm) {
+  const float excess = models().bands.excess_db(pcm, speaking_);
+  excesses_[static_cast<std::size_t>(levels_seen_ - 1) % kHistory] = excess;
+  const float restless = std::max(0.0F, models_->bands.restlessness_db() - kRestlessFree);
+  return excess > (speaking_ ? config_.noisy_sustain_db : config_.noisy_onset_db) + kRestlessFactor * restless;
+}
+
+/// The cheap test first; the samples are decoded and the models run only on what it lets through.
+bool Vad::looks_like_speech(std::span<const std::uint8_t> wire, VadFrame& frame) {
+  const float above = speaking_ ? config_.sustain_db : config_.onset_db;
+  const bool noisy = floor_db_ > config_.noisy_floor_db;
+  bool loud = frame.db > (noisy ? config_.min_db : std::max(floor_db_ + above, config_.min_db));
+  dtmf_linger_ = loud ? kDtmfLinger : std::max(0, dtmf_linger_ - 1);
+  const bool wants_dtmf = config_.dtmf && (dtmf_linger_ != 0 || !config_.lazy_models);
+  if (!wants_dtmf && !loud && !noisy && config_.lazy_models) return false;
   std::array<std::int16_t, 320> buffer;
-  const std::size_t n = decode(config_.format.encoding, wire, buffer);
+  const auto pcm = std::span(buffer).first(decode(config_.format.encoding, wire, buffer));
+  const bool stood_out = noisy && stands_out(pcm);
+  if (noisy) loud = loud && stood_out;
   if (wants_dtmf) {
-    frame.digit = models_->dtmf.feed(std::span(buffer).first(n));
-    if (models_->dtmf.active()) {
+    DtmfDetector& dtmf = models().dtmf;
+    frame.digit = dtmf.feed(pcm);
+    if (dtmf.active()) {
       dtmf_until_ = frame.end + kDtmfVeto;
       dtmf_linger_ = kDtmfLinger;
     }
   }
-  if (!wants_webrtc || frame.end <= dtmf_until_) return false;
-  return WebRtcVad_Process(models_->webrtc, config_.format.rate_hz, buffer.data(), n) == 1 && loud;
+  const bool keyed = frame.end <= dtmf_until_;
+  if (config_.lazy_models && (!loud || keyed)) return false;
+  const bool voiced = WebRtcVad_Process(models().webrtc, config_.format.rate_hz, pcm.data(), pcm.size()) == 1;
+  if (!voiced || !loud || keyed) return false;
+  if (levels_seen_ < static_cast<std::int64_t>(kHistory)) return true;
+  return !is_steady(levels_, config_.steady_db) || (noisy && !is_steady(excesses_, config_.steady_db));
 }
 
 VadFrame Vad::step(std::span<const std::uint8_t> wire) {
@@ -136,9 +162,7 @@ VadFrame Vad::step(std::span<const std::uint8_t> wire) {
   ++frames_;
   frame.end = now();
   frame.floor_db = floor_db_;
-  const float above = speaking_ ? config_.sustain_db : config_.onset_db;
-  const bool loud = frame.db > std::max(floor_db_ + above, config_.min_db);
-  frame.act = run_models(wire, loud, frame) && !is_steady();
+  frame.act = looks_like_speech(wire, frame);
   decide(frame);
   return frame;
 }

@@ -23,8 +23,11 @@ struct VadConfig {
   float sustain_db = 6.0F;        // the same once speech has started
   float min_db = -52.0F;          // quieter is never speech
   float steady_db = 3.0F;         // levels that vary less than this over 400 ms are hum, tone or fan
-  bool dtmf = true;               // detect keys, and keep their tones from being speech
-  bool lazy_models = true;        // run the costly tests only on frames the level lets through
+  float noisy_floor_db = -58.0F;  // above this the line is noisy: bands are compared instead of the whole level
+  float noisy_onset_db = 3.5F;    // mean excess of the three best bands that is speech
+  float noisy_sustain_db = 2.5F;
+  bool dtmf = true;         // detect keys, and keep their tones from being speech
+  bool lazy_models = true;  // run the costly tests only on frames the level lets through
 };
 
 /// What one 20 ms frame of media was.
@@ -102,8 +105,10 @@ class Vad {
   std::size_t top_up(std::span<const std::uint8_t> wire);
   std::size_t fill_with_silence(std::size_t bytes);
   void track_floor(float db);
-  bool is_steady() const;
-  bool run_models(std::span<const std::uint8_t> wire, bool loud, VadFrame& frame);
+  static bool is_steady(const std::array<float, kHistory>& levels, float range_db);
+  bool looks_like_speech(std::span<const std::uint8_t> wire, VadFrame& frame);
+  bool stands_out(std::span<const std::int16_t> pcm);
+  Models& models();
   void decide(VadFrame& frame);
 
   VadConfig config_;
@@ -111,7 +116,7 @@ class Vad {
   std::size_t frame_bytes_ = 160;
   std::size_t fill_ = 0;
   std::array<std::uint8_t, 640> partial_;  // a frame that came in pieces
-  std::array<float, kHistory> levels_{};
+  std::array<float, kHistory> levels_{}, excesses_{};
   std::int64_t frames_ = 0;
   std::int64_t levels_seen_ = 0;  // frames with a level (gaps have none)
   float floor_db_ = -75.0F;

@@ -6,6 +6,7 @@
 #include "unit/audio/signals.hpp"
 #include "voxgate/audio/concealment.hpp"
 #include "voxgate/audio/dtmf.hpp"
+#include "voxgate/audio/echo_gate.hpp"
 #include "voxgate/audio/energy_meter.hpp"
 #include "voxgate/audio/far_end.hpp"
 #include "voxgate/audio/resampler.hpp"
@@ -205,6 +206,56 @@ TEST(EchoDelayEstimator, FindsTheDelayOfAnEchoAndNothingInUnrelatedSound) {
   EXPECT_EQ(echo.best().delay, 370ms);
   EXPECT_GT(echo.best().correlation, 0.9F);
   EXPECT_LT(unrelated.best().correlation, 0.4F);
+}
+
+/// Runs the gate over a far end and what comes back, and counts the frames that stand above its limit.
+int frames_above(EchoGate& gate, const Pcm& far, const Pcm& near, Micros from = 0us) {
+  FarEndTracker tracker;
+  int above = 0;
+  for (std::size_t i = 0; i + 160 <= std::min(far.size(), near.size()); i += 160) {
+    tracker.push(
+        wire(Pcm(far.begin() + static_cast<std::ptrdiff_t>(i), far.begin() + static_cast<std::ptrdiff_t>(i + 160))));
+    const float db = level_db(std::span(near).subspan(i, 160));
+    const bool counts = kLinear8k.duration_of_samples(i) >= from;
+    if (db > std::max(gate.step(tracker, db, -66.0F), -52.0F) && counts) ++above;
+  }
+  return above;
+}
+
+Pcm delayed(const Pcm& pcm, Millis delay, double db) {
+  Pcm out(kLinear8k.samples_for(delay), 0);
+  for (const auto s : pcm) out.push_back(static_cast<std::int16_t>(s * std::pow(10.0, db / 20.0)));
+  out.resize(pcm.size());
+  return out;
+}
+
+TEST(EchoGate, OurOwnVoiceNeverStandsAboveTheLimitHoweverLoudTheLineReturnsIt) {
+  const Pcm far = voice(-18, 6);
+  for (const double coupling : {-10.0, -20.0, -30.0}) {
+    for (const Millis delay : {0ms, 100ms, 300ms}) {
+      EchoGate gate;
+      EXPECT_EQ(frames_above(gate, far, mix(delayed(far, delay, coupling), noise(-66, 6))), 0)
+          << coupling << delay.count();
+      EXPECT_NEAR(gate.coupling_db(), coupling, 5.0);
+    }
+  }
+}
+
+TEST(EchoGate, OnALineWithoutEchoAQuietCallerIsHeard) {
+  EchoGate gate;
+  const Pcm far = voice(-18, 6);
+  const Pcm caller = Pcm(24000, 0) + voice(-38, 3, 8000, 190);
+  EXPECT_GT(frames_above(gate, far, mix(caller, noise(-66, 6)), 3s), 100);
+  EXPECT_LT(gate.coupling_db(), -40.0F);
+}
+
+TEST(EchoGate, BeforeAnythingIsLearntTheLimitIsTwentyDecibelsBelowTheFarEnd) {
+  EchoGate gate;
+  FarEndTracker tracker;
+  tracker.push(wire(tone(500, -20, 0.02)));
+  EXPECT_NEAR(gate.step(tracker, -66, -66), -40, 1.0);
+  EchoGate silent;
+  EXPECT_EQ(silent.step(FarEndTracker(), -20, -66), kMinDb);
 }
 
 }  // namespace

@@ -101,6 +101,24 @@ TEST(Vad, LearnsALouderFloorWithinTwoSeconds) {
   EXPECT_TRUE(listen(vad, noise(-38, 3)).starts.empty());
 }
 
+TEST(Vad, FindsAVoiceThatBarelyRaisesTheLevelOfTheNoise) {
+  const Pcm speech = Pcm(16000, 0) + voice(-30, 3) + Pcm(16000, 0);
+  const Heard heard = listen(mix(speech, noise(-33, 7)));  // 3 dB: far less than the 9 dB the whole level would need
+  ASSERT_FALSE(heard.starts.empty());
+  EXPECT_GE(heard.starts.front(), 2000);
+  EXPECT_LE(heard.starts.front(), 2400);
+  EXPECT_LE(heard.stops.back(), 5400);
+}
+
+TEST(Vad, RunningTheModelsOnEveryFrameHearsTheSame) {
+  const Pcm pcm = noise(-62, 1) + voice(-22, 2) + noise(-62, 1) + voice(-30, 1) + noise(-62, 1);
+  const Heard lazy = listen(pcm), always = listen(pcm, VadConfig{.lazy_models = false});
+  ASSERT_EQ(lazy.starts.size(), always.starts.size());
+  for (std::size_t i = 0; i < lazy.starts.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>(lazy.starts[i]), static_cast<double>(always.starts[i]), 60);
+  }
+}
+
 TEST(Vad, ReportsKeysOnceAndDoesNotTakeThemForSpeech) {
   const Heard heard = listen(noise(-62, 0.5) + make_dtmf("1234567890*#ABCD", 8000) + noise(-62, 0.5));
   EXPECT_EQ(heard.digits, "1234567890*#ABCD");
