@@ -6,6 +6,7 @@
 #include <deque>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 
 extern "C" {
 #include <sphinxbase/cmn.h>
@@ -112,7 +113,7 @@ struct Decoder::Impl {
   DecoderPtr grammar, gate;
   std::deque<std::string> grammars, models;  // searches each decoder holds, oldest use first
   bool running = false;
-  bool gated = false;  // the gate decoder takes part in this utterance
+  bool gate_open = false;  // the gate decoder is inside an utterance
   std::string error;
 
   /// Moves a search to the end of its list; false: the decoder does not have it.
@@ -190,9 +191,10 @@ bool Decoder::start(const AgentKnowledge& agent, const SpeechGrammar& grammar, c
   drop();
   impl_->error.clear();
   if (!impl_->use_grammar(grammar)) return false;
-  impl_->gated = grammar.in_domain && impl_->use_model(agent);
+  const bool gated = grammar.in_domain && impl_->use_model(agent);
   Impl::begin(impl_->grammar.get(), mean);
-  if (impl_->gated) Impl::begin(impl_->gate.get(), mean);
+  if (gated) Impl::begin(impl_->gate.get(), mean);
+  impl_->gate_open = gated;
   impl_->running = true;
   return true;
 }
@@ -200,7 +202,7 @@ bool Decoder::start(const AgentKnowledge& agent, const SpeechGrammar& grammar, c
 void Decoder::feed(std::span<const std::int16_t> pcm) {
   if (!impl_->running || pcm.empty()) return;
   ps_process_raw(impl_->grammar.get(), pcm.data(), pcm.size(), FALSE, FALSE);
-  if (impl_->gated) ps_process_raw(impl_->gate.get(), pcm.data(), pcm.size(), FALSE, FALSE);
+  if (impl_->gate_open) ps_process_raw(impl_->gate.get(), pcm.data(), pcm.size(), FALSE, FALSE);
 }
 
 std::string Decoder::partial() {
@@ -209,31 +211,39 @@ std::string Decoder::partial() {
   return clean_text(ps_get_hyp(impl_->grammar.get(), &score));
 }
 
-Decoder::Final Decoder::finish() {
+Decoder::Final Decoder::finish(double clear_score) {
   Final out;
   if (!impl_->running) return out;
-  impl_->running = false;
   int32 score = 0;
   ps_end_utt(impl_->grammar.get());
+  impl_->running = false;
   out.text = clean_text(ps_get_hyp(impl_->grammar.get(), &score));
   out.frames = ps_get_n_frames(impl_->grammar.get());
   if (out.frames > 0) out.score = static_cast<double>(score) / out.frames;
   if (!out.text.empty()) out.words = words_of(impl_->grammar.get());
   cmn_live_get(ps_get_feat(impl_->grammar.get())->cmn_struct, out.mean.data());
-  if (impl_->gated) {
-    ps_end_utt(impl_->gate.get());
-    out.gate_text = clean_text(ps_get_hyp(impl_->gate.get(), &score));
+  if (!impl_->gate_open) return out;
+
+  const auto read_gate = [&] {
+    const char* text = ps_get_hyp(impl_->gate.get(), &score);
     const int frames = ps_get_n_frames(impl_->gate.get());
-    out.gate_score = frames > 0 ? static_cast<double>(score) / frames : -1000.0;
+    out.gate_text = clean_text(text);
+    out.gate_score = text != nullptr && frames > 0 ? static_cast<double>(score) / frames : -1000.0;
+  };
+  read_gate();
+  if (!out.text.empty() && out.gate_score > clear_score) {
+    out.gate_skipped = true;
+    return out;
   }
+  impl_->gate_open = false;
+  ps_end_utt(impl_->gate.get());
+  read_gate();
   return out;
 }
 
 void Decoder::drop() {
-  if (!impl_->running) return;
-  impl_->running = false;
-  ps_end_utt(impl_->grammar.get());
-  if (impl_->gated) ps_end_utt(impl_->gate.get());
+  if (std::exchange(impl_->running, false)) ps_end_utt(impl_->grammar.get());
+  if (std::exchange(impl_->gate_open, false)) ps_end_utt(impl_->gate.get());
 }
 
 const std::string& Decoder::error() const {

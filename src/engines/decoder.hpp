@@ -20,6 +20,8 @@ using CepstralMean = std::array<float, 13>;
 inline constexpr CepstralMean kTelephoneMean = {41.86f, -6.32f, 0.84f,  3.86f,  3.05f, -7.27f, 0.77f,
                                                 -4.74f, -6.41f, -0.09f, -7.03f, 0.70f, -0.33f};
 
+inline constexpr double kNoShortCut = 1e9;  // for finish()
+
 class Decoder {
  public:
   /// 11 to 30 ms. Throws std::runtime_error.
@@ -37,16 +39,19 @@ class Decoder {
   std::string partial();
 
   struct Final {
-    std::string text;       // by the grammar; empty: no sentence fits
-    std::string gate_text;  // by the trigram model
-    double gate_score = 0;  // per frame
-    double score = 0;       // the grammar's, per frame
+    std::string text;           // by the grammar; empty: no sentence fits
+    std::string gate_text;      // by the trigram model
+    double gate_score = 0;      // per frame
+    bool gate_skipped = false;  // the gate's first pass was clear enough
+    double score = 0;           // the grammar's, per frame
     int frames = 0;
     std::vector<vendors::AsrWord> words;
     CepstralMean mean{};
   };
-  Final finish();
-  /// Ends an utterance without a result; nothing if there is none.
+  /// The gate's later passes take some 40 ms. Where its first pass scores above `clear_score` per frame they are left
+  /// to drop(), after the result has been told.
+  Final finish(double clear_score);
+  /// Ends what is left of an utterance; nothing if there is none.
   void drop();
   const std::string& error() const;
 

@@ -92,6 +92,7 @@ Judgement judge(const Decoder::Final& result, bool gated, double threshold) {
   if (result.text.empty()) return {result.gate_text.empty() ? 0.0 : 0.2, true};
   if (!gated) return {0.7, false};
   const double margin = (result.gate_score - threshold) / std::max(1.0, std::abs(threshold));
+  if (result.gate_skipped) return {std::clamp(0.5 + margin, 0.5, 1.0), false};
   // Two models that hear the same words are right more often than one of them alone.
   const double agreement = word_agreement(text::words(result.text), text::words(result.gate_text));
   const double confidence = std::clamp(0.5 + margin + 0.2 * (agreement - 0.5), 0.0, 1.0);
@@ -253,7 +254,7 @@ Recogniser::Heard Recogniser::recognise(const std::string& agent, const std::str
     pcm = pcm.subspan(piece.size());
     decoder.feed(band.convert(piece));
   }
-  const Decoder::Final result = decoder.finish();
+  const Decoder::Final result = decoder.finish(kNoShortCut);
   const Judgement judgement = judge(result, wanted->in_domain, impl_->config.gate_threshold);
   return {judgement.rejected && !result.gate_text.empty() ? result.gate_text : result.text, judgement.confidence,
           result.gate_score, result.gate_text, result.words};
