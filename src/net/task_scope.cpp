@@ -28,7 +28,7 @@ void log_lost_exception(const char* where, std::exception_ptr error) noexcept {
 
 void Event::set() {
   set_ = true;
-  for (Timer* timer : waiters_) timer->cancel();
+  for (Timer* timer : *waiters_) timer->cancel();
 }
 
 Awaitable<bool> Event::wait() {
@@ -40,10 +40,10 @@ Awaitable<bool> Event::wait_until(Instant deadline) {
   if (set_) co_return true;
   Timer timer(executor_, deadline);
   struct Registered {
-    std::vector<Timer*>& all;
+    std::shared_ptr<std::vector<Timer*>> all;
     Timer* mine;
-    Registered(std::vector<Timer*>& a, Timer* t) : all(a), mine(t) { all.push_back(t); }
-    ~Registered() { std::erase(all, mine); }
+    Registered(std::shared_ptr<std::vector<Timer*>> a, Timer* t) : all(std::move(a)), mine(t) { all->push_back(t); }
+    ~Registered() { std::erase(*all, mine); }
   } registered(waiters_, &timer);
   auto [ec] = co_await timer.async_wait(kTuple);
   if (set_) co_return true;

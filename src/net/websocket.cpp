@@ -32,10 +32,10 @@ WebSocket::Impl::Impl(Loop& l, Socket s, Role r, WebSocketOptions o, std::string
       role(r),
       options(o),
       subprotocol(std::move(protocol)),
-      early(std::move(first)),
       reader(r == Role::server, o.message_limit, o.fragment_limit),
       done(l.executor()),
       last_alive(Clock::now()) {
+  if (!first.empty()) early = std::move(first);  // an empty one may still hold a buffer
   sweep = loop.add_sweep(*this);
 }
 

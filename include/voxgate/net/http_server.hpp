@@ -13,7 +13,8 @@
 
 namespace voxgate::net {
 
-/// One accepted WebSocket. Destroyed on its loop as soon as run() has returned, before the connection is closed.
+/// One accepted WebSocket. Destroyed on its loop as soon as run() has returned, before the connection is closed; or
+/// without run() when the connection was lost before the 101 was written.
 struct WebSocketSession {
   virtual ~WebSocketSession();
   /// Owns the call; awaits socket.run(handler) somewhere inside. When it returns, an open socket is closed with 1000.

@@ -23,7 +23,7 @@ namespace voxgate::net {
 /// Owner: whoever waits; Threads: one loop.
 class Event {
  public:
-  explicit Event(Executor executor) : executor_(executor) {}
+  explicit Event(Executor executor) : executor_(executor), waiters_(std::make_shared<std::vector<Timer*>>()) {}
 
   bool is_set() const { return set_; }
   void set();
@@ -37,13 +37,16 @@ class Event {
 
  private:
   Executor executor_;
-  std::vector<Timer*> waiters_;
+  std::shared_ptr<std::vector<Timer*>> waiters_;  // outlives the event: an abandoned waiter may die after it
   bool set_ = false;
 };
 
 /// The children of one coroutine.
 /// Owner:   the coroutine that joins them; debug builds abort when it is destroyed with children still running.
 /// Threads: its loop only, cancel() included (another thread posts to the loop first).
+/// A coroutine that can itself be cancelled and owns a scope starts with
+/// `co_await asio::this_coro::throw_if_cancelled(false);`: without it, every co_await after a cancellation throws, that
+/// of join() too.
 class TaskScope {
  public:
   /// `name` appears in the log line of a child that failed.
@@ -60,7 +63,7 @@ class TaskScope {
   Awaitable<void> any_done();
   /// Tells every running child to stop: its current await ends and the next one throws.
   void cancel();
-  /// Returns when no child runs any more; not cut short by a cancellation of the caller.
+  /// Returns when no child runs any more; a cancellation of the caller while it waits does not cut it short.
   Awaitable<void> join();
 
  private:

@@ -328,9 +328,9 @@ TEST_F(WebSocketTest, AbruptResetLeavesNothingBehind) {
   serve();
   RawClient client(port());
   ASSERT_TRUE(client.upgrade());
-  EXPECT_EQ(server_->websockets(), 1u);
   client.send(client_frame(0x81, "hello"));
   client.read_frame();
+  EXPECT_EQ(server_->websockets(), 1u);
   client.reset();
   const CloseInfo info = ended();
   EXPECT_EQ(info.code, 1006);
@@ -380,6 +380,7 @@ TEST_F(WebSocketTest, CloseAllEndsEverySessionWithCancelled) {
   serve();
   RawClient client(port());
   ASSERT_TRUE(client.upgrade());
+  ASSERT_TRUE(eventually([&] { return server_->websockets() == 1; }));
   server_->close_all();
   EXPECT_EQ(ended().error, Errc::cancelled);
   EXPECT_TRUE(server_->wait_closed(kPatience));
