@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Generates sound files with known truth and scores what `voxctl listen` decides over them; exit 1 if a bar is missed.
 #
-# Usage: scripts/voice-bench.sh [--seed N]... [--keep DIR] [--verbose]
+# Usage: scripts/voice-bench.sh [--seed N] [--keep DIR] [--verbose]
 #   VOXCTL=path   the program to test (default: build/release/voxctl, built if it is not there)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Generates telephone-like sound files with known truth, runs `voxctl listen` over them and scores what it decides.
 
-Usage: voice_bench.py VOXCTL [--seed N] [--keep DIR] [--verbose] [--listen-arg ARG ...]
+Usage: voice_bench.py VOXCTL [--seed N] [--keep DIR] [--verbose]
 
 Needs flite, espeak-ng and sox. The truth about speech comes from the clean signal, before any noise is added: a 20 ms frame
 is speech if its level is within 30 dB of the loud parts of its sentence; holes of up to 200 ms are part of it. What was heard is
@@ -421,10 +421,10 @@ class Report:
             print(f"{row:<22} {verdict:<7} {text}")
 
 
-def listen(voxctl, case, folder, extra):
+def listen(voxctl, case, folder):
     path = folder / f"{case.name}.ulaw"
     write_ulaw(path, case.signal)
-    command = [voxctl, "listen", str(path), *extra]
+    command = [voxctl, "listen", str(path)]
     if "far" in case.truth:
         far = folder / f"{case.name}.far.ulaw"
         write_ulaw(far, case.truth["far"])
@@ -465,7 +465,7 @@ def end_of_turn_delays(cases):
     return delays
 
 
-def score(results, verbose):
+def score(results):
     report = Report()
 
     def of(kind):
@@ -514,13 +514,13 @@ def main():
         cases = Maker(options.seed, folder).make()
         results = []
         for case in cases:
-            heard = listen(options.voxctl, case, folder, [])
+            heard = listen(options.voxctl, case, folder)
             results.append((case, heard))
             if options.verbose:
                 print(case.name, heard.vad, "hold", heard.hold, "barge", heard.barge, "onset", case.truth.get("onset"),
                       heard.digits, file=sys.stderr)
         print(f"voice bench: {len(cases)} files, seed {options.seed}")
-        report = score(results, options.verbose)
+        report = score(results)
     return 1 if report.failures else 0
 
 

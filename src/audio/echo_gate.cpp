@@ -11,6 +11,7 @@ constexpr Millis kFrame{20};
 constexpr float kCouplingMin = -60.0F, kCouplingMax = -3.0F;
 constexpr Millis kBefore = 20ms, kAfter = 60ms;  // of the measured delay: how far an echo smears
 constexpr int kBlockFrames = 25;
+constexpr int kLookFrames = 1000;      // 20 s of audible agent: a delay not found by then is not there
 constexpr int kDelayEveryFrames = 25;  // half a second between looks at the correlator
 
 }  // namespace
@@ -59,6 +60,7 @@ void EchoGate::Path::finish_block(bool line_echoes) {
 }
 
 void EchoGate::look_for_delay(const FarEndTracker& far, float near_db) {
+  if (frames_ >= kLookFrames) return;
   correlator_.step(far.step_db(1), near_db);
   correlator_.step(far.step_db(0), near_db);
   if (++frames_ % kDelayEveryFrames != 0) return;

@@ -28,8 +28,14 @@ constexpr float kFloorDown = 0.25F;    // of the difference, per frame
 constexpr float kFloorUpIdle = 0.05F;  // of min(difference, 1 dB), per frame: 2.5 dB/s
 constexpr float kFloorUpSpeaking = 0.012F;
 constexpr Micros kDtmfVeto = 80ms;
-constexpr float kRestlessFree = 1.5F;  // restlessness of steady noise
+constexpr float kLearningDb = 4.0F;         // more asked of the bands while their floors are new ...
+constexpr std::int64_t kLearntFrames = 40;  // ... until here, less and less
+constexpr float kRestlessFree = 1.5F;       // restlessness of steady noise
 constexpr float kRestlessFactor = 1.5F;
+constexpr float kTalkingBackground = 1.0F;  // restlessness beyond the free part from which the background talks
+constexpr float kBelowVoiceOnset = 9.0F, kBelowVoiceSustain = 12.0F;  // dB below the caller's level: somebody else
+constexpr float kVoiceUp = 0.1F;                                      // of the difference, per active frame
+constexpr float kVoiceDown = 0.02F;                                   // dB per other frame: 1 dB/s
 constexpr int kDtmfLinger = 4;  // frames fed to the key detector after the last loud one
 
 }  // namespace
@@ -76,6 +82,7 @@ void Vad::reset(const VadConfig& config) noexcept {
   dtmf_until_ = Micros{-1};
   dtmf_linger_ = 0;
   excesses_.fill(0.0F);
+  voice_db_ = kMinDb;
 }
 
 std::size_t Vad::top_up(std::span<const std::uint8_t> wire) {
@@ -105,6 +112,15 @@ void Vad::track_floor(float db) {
   floor_db_ = std::clamp(floor_db_, kFloorMin, kFloorMax);
 }
 
+/// How loud the caller speaks: up within a syllable, down over many seconds.
+void Vad::track_voice(const VadFrame& frame) {
+  if (frame.act && frame.db > voice_db_) {
+    voice_db_ += kVoiceUp * (frame.db - voice_db_);
+  } else {
+    voice_db_ = std::max(kMinDb, voice_db_ - kVoiceDown);
+  }
+}
+
 bool Vad::is_steady(const std::array<float, kHistory>& levels, float range_db) {
   const auto [low, high] = std::minmax_element(levels.begin(), levels.end());
   return *high - *low < range_db;
@@ -119,35 +135,46 @@ Vad::Models& Vad::models() {
 }
 
 /// In noise the level of the whole frame says little; single bands still do. A restless background raises the bar.
-bool Vad::stands_out(std::span<const std::int16_t> pcm) {
-  const float excess = models().bands.excess_db(pcm, speaking_);
-  excesses_[static_cast<std::size_t>(levels_seen_ - 1) % kHistory] = excess;
+bool Vad::stands_out(float excess, float frame_db) {
   const float restless = std::max(0.0F, models_->bands.restlessness_db() - kRestlessFree);
-  return excess > (speaking_ ? config_.noisy_sustain_db : config_.noisy_onset_db) + kRestlessFactor * restless;
+  const float least = speaking_ ? config_.noisy_sustain_db : config_.noisy_onset_db;
+  const float unsure = kLearningDb * std::clamp(static_cast<float>(kLearntFrames - levels_seen_) / 30.0F, 0.0F, 1.0F);
+  if (excess <= least + unsure + kRestlessFactor * restless) return false;
+  // Where the background talks as well, the caller is the loud one.
+  return restless < kTalkingBackground || frame_db > voice_db_ - (speaking_ ? kBelowVoiceSustain : kBelowVoiceOnset);
+}
+
+/// The key detector must see a key's tone to its end; quiet frames and steady noise it need not see.
+bool Vad::hears_key(std::span<const std::int16_t> pcm, VadFrame& frame) {
+  DtmfDetector& dtmf = models().dtmf;
+  frame.digit = dtmf.feed(pcm);
+  if (dtmf.active()) {
+    dtmf_until_ = frame.end + kDtmfVeto;
+    dtmf_linger_ = kDtmfLinger;
+  }
+  return frame.end <= dtmf_until_;
 }
 
 /// The cheap test first; the samples are decoded and the models run only on what it lets through.
 bool Vad::looks_like_speech(std::span<const std::uint8_t> wire, VadFrame& frame) {
-  const float above = speaking_ ? config_.sustain_db : config_.onset_db;
+  const bool every = !config_.lazy_models;
   const bool noisy = floor_db_ > config_.noisy_floor_db;
-  bool loud = frame.db > (noisy ? config_.min_db : std::max(floor_db_ + above, config_.min_db));
-  dtmf_linger_ = loud ? kDtmfLinger : std::max(0, dtmf_linger_ - 1);
-  const bool wants_dtmf = config_.dtmf && (dtmf_linger_ != 0 || !config_.lazy_models);
-  if (!wants_dtmf && !loud && !noisy && config_.lazy_models) return false;
+  const float least = speaking_ ? config_.sustain_min_db : config_.min_db;
+  const float above = speaking_ ? config_.sustain_db : config_.onset_db;
+  bool loud = frame.db > (noisy ? least : std::max(floor_db_ + above, least));
+  if (!loud && !noisy && !every && dtmf_linger_ == 0) return false;
   std::array<std::int16_t, 320> buffer;
   const auto pcm = std::span(buffer).first(decode(config_.format.encoding, wire, buffer));
-  const bool stood_out = noisy && stands_out(pcm);
-  if (noisy) loud = loud && stood_out;
-  if (wants_dtmf) {
-    DtmfDetector& dtmf = models().dtmf;
-    frame.digit = dtmf.feed(pcm);
-    if (dtmf.active()) {
-      dtmf_until_ = frame.end + kDtmfVeto;
-      dtmf_linger_ = kDtmfLinger;
-    }
+  bool prominent = loud;
+  if (noisy) {
+    const float excess = models().bands.excess_db(pcm, speaking_);
+    excesses_[static_cast<std::size_t>(levels_seen_ - 1) % kHistory] = excess;
+    prominent = loud && excess > config_.noisy_sustain_db;
+    loud = prominent && stands_out(excess, frame.db);
   }
-  const bool keyed = frame.end <= dtmf_until_;
-  if (config_.lazy_models && (!loud || keyed)) return false;
+  dtmf_linger_ = prominent ? kDtmfLinger : std::max(0, dtmf_linger_ - 1);
+  const bool keyed = config_.dtmf && (dtmf_linger_ != 0 || every) && hears_key(pcm, frame);
+  if (!every && (!loud || keyed)) return false;
   const bool voiced = WebRtcVad_Process(models().webrtc, config_.format.rate_hz, pcm.data(), pcm.size()) == 1;
   if (!voiced || !loud || keyed) return false;
   if (levels_seen_ < static_cast<std::int64_t>(kHistory)) return true;
@@ -163,6 +190,7 @@ VadFrame Vad::step(std::span<const std::uint8_t> wire) {
   frame.end = now();
   frame.floor_db = floor_db_;
   frame.act = looks_like_speech(wire, frame);
+  track_voice(frame);
   decide(frame);
   return frame;
 }

@@ -11,8 +11,8 @@
 namespace voxgate::audio {
 
 struct EchoGateConfig {
-  float margin_db = 6.0F;            // above the loudest echo seen
-  float first_coupling_db = -26.0F;  // assumed before anything was learnt: 20 dB below what we play
+  float margin_db = 4.0F;            // above the loudest echo seen
+  float first_coupling_db = -24.0F;  // assumed before anything was learnt: 20 dB below what we play
   Millis learn = 600ms;              // of loud far end: everything heard in it is taken for echo
   float echo_correlation = 0.5F;     // of the envelopes, to believe that the line echoes at all
   float min_correlation = 0.75F;     // of the envelopes, to trust a measured delay

@@ -21,10 +21,11 @@ struct VadConfig {
   Millis hang = 200ms;            // without an active frame ends it
   float onset_db = 9.0F;          // above the noise floor to be speech
   float sustain_db = 6.0F;        // the same once speech has started
-  float min_db = -52.0F;          // quieter is never speech
+  float min_db = -52.0F;          // quieter is never the start of speech ...
+  float sustain_min_db = -58.0F;  // ... nor part of it
   float steady_db = 3.0F;         // levels that vary less than this over 400 ms are hum, tone or fan
   float noisy_floor_db = -58.0F;  // above this the line is noisy: bands are compared instead of the whole level
-  float noisy_onset_db = 3.5F;    // mean excess of the three best bands that is speech
+  float noisy_onset_db = 4.0F;    // mean excess of the three best bands that is speech
   float noisy_sustain_db = 2.5F;
   bool dtmf = true;         // detect keys, and keep their tones from being speech
   bool lazy_models = true;  // run the costly tests only on frames the level lets through
@@ -42,12 +43,14 @@ struct VadFrame {
   char digit = 0;  // key confirmed in this frame
 };
 
-/// WebRTC VAD and adaptive level and "not steady" and "not a touch tone"; 4 of 5 frames start, 200 ms stop.
-/// Owner:   one call's slot; reset() between calls.
-/// Threads: the call's loop only.
+/// WebRTC VAD and adaptive level and "not steady" and "not a touch tone"; 4 of 5 frames start, 200 ms stop. On a noisy
+/// line six bands with their own floors stand in for the level, and where the background talks too, only what is about
+/// as loud as the caller counts. Owner:   one call's slot; reset() between calls. Threads: the call's loop only.
 /// Memory:  about 1 KB, plus 736 bytes (WebRTC VAD) and about 1 KB (key detector) allocated when the first loud frame
 ///          comes and kept over reset(). Nothing is allocated after that.
-/// Cost:    a quiet frame is one table pass; only loud frames are decoded and pay for the models.
+/// Cost:    0.1 us for a quiet frame (one table pass), 2.7 us for a loud one (decoded, both models), about 1 us for
+/// steady
+///          noise (bands).
 /// Source:  levels and constants measured for telephone audio; the level is the variance of the frame.
 class Vad {
  public:
@@ -107,7 +110,9 @@ class Vad {
   void track_floor(float db);
   static bool is_steady(const std::array<float, kHistory>& levels, float range_db);
   bool looks_like_speech(std::span<const std::uint8_t> wire, VadFrame& frame);
-  bool stands_out(std::span<const std::int16_t> pcm);
+  bool hears_key(std::span<const std::int16_t> pcm, VadFrame& frame);
+  bool stands_out(float excess, float frame_db);
+  void track_voice(const VadFrame& frame);
   Models& models();
   void decide(VadFrame& frame);
 
@@ -120,6 +125,7 @@ class Vad {
   std::int64_t frames_ = 0;
   std::int64_t levels_seen_ = 0;  // frames with a level (gaps have none)
   float floor_db_ = -75.0F;
+  float voice_db_ = -100.0F;      // how loud the caller speaks
   std::uint32_t recent_act_ = 0;  // newest frame in bit 0
   bool speaking_ = false;
   int quiet_frames_ = 0;
