@@ -208,6 +208,7 @@ class Listen(unittest.TestCase):
         run("listen", "no-such-file.ulaw", status=2)
         run("listen", status=2)
         run("listen", "x.ulaw", "--speaking", "a-b", status=2)
+        run("listen", __file__, "--asr", "--agent", "no-such-agent.json", status=2)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@
 #include <charconv>
 #include <cinttypes>
 #include <cstdio>
+#include <memory>
 #include <optional>
 
 #include "apps/voxctl/commands.hpp"
 #include "apps/voxctl/files.hpp"
+#include "apps/voxctl/listen_asr.hpp"
 #include "voxgate/audio/echo_gate.hpp"
 #include "voxgate/audio/far_end.hpp"
 #include "voxgate/audio/g711.hpp"
@@ -24,13 +26,14 @@ constexpr const char* kHelp =
     "Prints 'file NAME', then one line per decision; T is milliseconds of media at the end of the frame it was made "
     "in:\n"
     "  vad T start|stop    the caller's voice\n"
-    "  eot T               end of turn; without --asr by silence alone, 500 ms\n"
+    "  eot T               end of turn; without --asr by silence alone, 500 ms; with it the words count, too\n"
     "  hold T, barge T     first stage of a barge-in, and its confirmation (only while the agent is speaking)\n"
     "  dtmf T DIGIT\n"
+    "--asr runs the embedded recogniser with the grammar of --agent: a file, or a name in config/agents (demo).\n"
     "--far gives the agent's own audio, aligned in time with FILE: the echo reference while it is speaking.\n";
 
 struct Options {
-  std::string file, far, agent;
+  std::string file, far, agent = "demo";
   bool asr = false;
   std::optional<Millis> speaking_from, speaking_to;
 };
@@ -76,14 +79,20 @@ class Ears {
  public:
   Ears(audio::AudioFormat format, const Options& options, const std::optional<Sound>& far)
       : vad_(audio::VadConfig{.format = format}),
-        endpointer_(dialog::EndpointSettings{.needs_text = false}),
+        endpointer_(options.asr ? dialog::EndpointSettings{.max_eager = 0}
+                                : dialog::EndpointSettings{.needs_text = false}),
+        asr_(options.asr ? std::make_unique<AsrEar>(options.agent, format) : nullptr),
         far_tracker_(far ? far->format : audio::kMulaw8k),
         far_(far),
         from_(options.speaking_from),
         to_(options.speaking_to) {}
 
   void hear(std::span<const std::uint8_t> wire) {
-    vad_.push(wire, [this](const audio::VadFrame& frame) { on_frame(frame); });
+    for (const std::size_t step = vad_.config().format.bytes_for(audio::Vad::kFrame); wire.size() >= step;
+         wire = wire.subspan(step)) {
+      now_wire_ = wire.first(step);
+      vad_.push(now_wire_, [this](const audio::VadFrame& frame) { on_frame(frame); });
+    }
   }
 
  private:
@@ -94,11 +103,33 @@ class Ears {
     if (frame.edge == audio::VadFrame::Edge::start) std::printf("vad %" PRId64 " start\n", ms(frame.end));
     if (frame.edge == audio::VadFrame::Edge::stop) std::printf("vad %" PRId64 " stop\n", ms(frame.end));
     if (frame.digit != 0) std::printf("dtmf %" PRId64 " %c\n", ms(frame.end), frame.digit);
-    const auto barge = gate_.on_frame(frame, echo_gate_.step(far_tracker_, frame.db, frame.floor_db));
-    if (barge == dialog::BargeInAction::hold) std::printf("hold %" PRId64 "\n", ms(frame.end));
-    if (barge == dialog::BargeInAction::confirm) std::printf("barge %" PRId64 "\n", ms(frame.end));
-    for (const auto& action : endpointer_.on_frame(frame)) {
-      if (action.kind == dialog::EndpointAction::Kind::eot) std::printf("eot %" PRId64 "\n", ms(action.at));
+    show(frame.end, gate_.on_frame(frame, echo_gate_.step(far_tracker_, frame.db, frame.floor_db)));
+    carry_out(endpointer_.on_frame(frame));
+    if (asr_) recognise(frame);
+  }
+
+  void recognise(const audio::VadFrame& frame) {
+    asr_->hear(now_wire_, endpointer_.in_turn());
+    for (const AsrEar::Partial& partial : asr_->take_partials()) {
+      show(frame.end, gate_.on_text(frame.end, partial.text));
+      carry_out(endpointer_.on_text(frame.end, partial.text, partial.complete));
+      if (!endpointer_.in_turn()) return;
+    }
+  }
+
+  static void show(Micros at, dialog::BargeInAction action) {
+    if (action == dialog::BargeInAction::hold) std::printf("hold %" PRId64 "\n", ms(at));
+    if (action == dialog::BargeInAction::confirm) std::printf("barge %" PRId64 "\n", ms(at));
+  }
+
+  void carry_out(const dialog::EndpointActions& actions) {
+    for (const auto& action : actions) {
+      if (action.kind == dialog::EndpointAction::Kind::eot) {
+        std::printf("eot %" PRId64 "\n", ms(action.at));
+        if (asr_) asr_->end_turn();
+      } else if (action.kind == dialog::EndpointAction::Kind::discard && asr_) {
+        asr_->discard_turn();
+      }
     }
   }
 
@@ -118,10 +149,12 @@ class Ears {
 
   audio::Vad vad_;
   dialog::Endpointer endpointer_;
+  std::unique_ptr<AsrEar> asr_;  // empty without --asr
   dialog::BargeInGate gate_;
   audio::FarEndTracker far_tracker_;
   audio::EchoGate echo_gate_;
   const std::optional<Sound>& far_;
+  std::span<const std::uint8_t> now_wire_;
   std::optional<Millis> from_, to_;
 };
 
