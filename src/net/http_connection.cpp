@@ -20,6 +20,14 @@ constexpr std::size_t kLingerBytes = 256 * 1024;
 
 const char* const kClasses[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
+/// An IPv4 peer of an IPv6 listener is written as IPv4.
+std::string textual(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
 /// 0 for an upgrade that may be decided on; else the status to refuse it with.
 int upgrade_problem(const RequestReader& reader, const HttpRequest& request) {
   if (request.method != "GET" || !reader.is_http11() || reader.has_body()) return 400;
@@ -95,7 +103,7 @@ HttpConnection::HttpConnection(Loop& loop, HttpShared& shared, Socket socket, co
     : loop_(loop),
       shared_(shared),
       socket_(std::move(socket)),
-      remote_address_(peer.address().to_string()),
+      remote_address_(textual(peer.address())),
       remote_port_(peer.port()),
       sweep_(loop.add_sweep(*this)) {
   auto& mine = shared_.per_loop[loop_.index()];

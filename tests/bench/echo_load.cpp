@@ -384,7 +384,8 @@ double quantile(std::vector<float>& values, double q) {
 
 int Load::report() {
   const double calls = static_cast<double>(calls_.size());
-  const double cpu = (after_.cpu_ns - before_.cpu_ns) / 1e6 / (calls * measured_s_);
+  // Per 50 frames, which is a call-second: a load that runs late sends fewer in a second.
+  const double cpu = (after_.cpu_ns - before_.cpu_ns) / 1e6 / (static_cast<double>(totals_.sent) / 50);
   const double memory = (after_.pss_kib - idle_.pss_kib) / calls;
   const double anonymous = (after_.anonymous_kib - idle_.anonymous_kib) / calls;
   auto& latency = totals_.latency_ms;

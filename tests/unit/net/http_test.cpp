@@ -34,6 +34,23 @@ TEST_F(HttpTest, AnswersARequestWithItsBody) {
   EXPECT_EQ(response->headers.get("x-answer"), "42");
 }
 
+TEST_F(HttpTest, PeerOfAnIpv6ListenerIsWrittenAsIpv4) {
+  on_request_ = [](const HttpRequest& request) { return HttpResponse(200, request.remote_address); };
+  HttpServerOptions options;
+  options.name = "test";
+  options.address = "::";
+  server_ = std::make_unique<HttpServer>(*loops_, *this, options, registry_);
+  try {
+    server_->listen();
+  } catch (const boost::system::system_error& e) {
+    GTEST_SKIP() << "no IPv6 here: " << e.what();
+  }
+  Headers none;
+  auto response = run_on(loop(), http_request(loop(), "GET", url("http"), none, ""));
+  ASSERT_TRUE(response) << response.error().message();
+  EXPECT_EQ(response->body, "127.0.0.1");
+}
+
 TEST_F(HttpTest, KeepsTheConnectionAndServesPipelinedRequests) {
   serve();
   RawClient client(port());
