@@ -275,9 +275,8 @@ void append_number(std::vector<std::string>& out, std::string_view digits) {
     for (const char c : digits) out.emplace_back(kOnes[static_cast<std::size_t>(c - '0')]);
     return;
   }
-  for (const std::string_view word : text::split(cardinal(std::atoi(std::string(digits).c_str())), ' ')) {
-    out.emplace_back(word);
-  }
+  const std::string spelled = cardinal(std::atoi(std::string(digits).c_str()));  // the words below are views into it
+  for (const std::string_view word : text::split(spelled, ' ')) out.emplace_back(word);
 }
 
 /// "3:30", "10am", "23rd": digits and what hangs on them.
