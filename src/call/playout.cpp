@@ -22,6 +22,11 @@ bool parse_mark(std::string_view name, std::uint32_t& generation, std::uint32_t&
   return second_error == std::errc() && stop == end;
 }
 
+// Removes the positions before `keep_from` from a sorted list.
+void drop_before(std::vector<Playout::Position>& list, Playout::Position keep_from) {
+  list.erase(list.begin(), std::lower_bound(list.begin(), list.end(), keep_from));
+}
+
 }  // namespace
 
 Playout::Playout(audio::AudioFormat format, const carriers::Capabilities& caps, const PlayoutConfig& config,
@@ -130,7 +135,7 @@ void Playout::send_until(Position limit, Instant now) {
   const bool splits = caps_.out_multiple_bytes <= format_.bytes_per_sample();
   for (;;) {
     if (!mark_wanted_.empty() && mark_wanted_.front() <= sent_) {
-      mark_wanted_.pop_front();
+      mark_wanted_.erase(mark_wanted_.begin());
       send_mark(now);
       continue;
     }
@@ -179,7 +184,7 @@ bool Playout::on_mark(std::string_view name, Instant now) {
       heard_time_ = now;
       moved = true;
     }
-    pending_.pop_front();
+    pending_.erase(pending_.begin());
   }
   if (!moved) ++stats_.marks_stale;
   pump(now);
@@ -193,7 +198,7 @@ void Playout::expire_marks(Instant now) {
       heard_from_ = pending_.front().position;
       heard_time_ = now;
     }
-    pending_.pop_front();
+    pending_.erase(pending_.begin());
   }
 }
 
@@ -204,8 +209,8 @@ void Playout::forget_heard(Instant now) {
     ring_.drop(static_cast<std::size_t>(keep_from - base_));
     base_ = keep_from;
   }
-  while (!boundaries_.empty() && boundaries_.front() < base_) boundaries_.pop_front();
-  while (!clause_ends_.empty() && clause_ends_.front() < base_) clause_ends_.pop_front();
+  drop_before(boundaries_, base_);
+  drop_before(clause_ends_, base_);
   if (sent_ == end_ && playing_ && drained(now)) {
     ring_.clear();
     ring_.shrink();
@@ -223,6 +228,11 @@ bool Playout::drained(Instant now) const {
   if (pending_.empty() && caps_.native_marks && heard_from_ >= sent_) return true;
   const bool waits_for_marks = caps_.native_marks && !pending_.empty();
   return now >= last_due_ + (waits_for_marks ? Duration(kGraceAfterDue) : Duration::zero());
+}
+
+std::size_t Playout::copy_recent(Position from, std::span<std::uint8_t> out) const {
+  if (from < base_ || from >= end_) return 0;
+  return ring_.peek(static_cast<std::size_t>(from - base_), out);
 }
 
 Millis Playout::unsent() const {

@@ -64,6 +64,7 @@ Control read_control(std::string_view message) {
 const Capabilities& RawDialect::capabilities() const {
   static const Capabilities kCaps = [] {
     Capabilities caps;
+    caps.binary_audio = true;
     caps.marks_on_clear = MarksOnClear::unknown;
     caps.hangup = Hangup::close;
     caps.out_multiple_bytes = 2;

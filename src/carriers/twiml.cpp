@@ -45,6 +45,14 @@ std::string say_and_hangup_twiml(std::string_view sentence) {
   return std::string(kHead) + "<Say>" + text::xml_escape(sentence) + "</Say><Hangup/>" + std::string(kTail);
 }
 
+std::string dial_twiml(std::string_view number) {
+  return std::string(kHead) + "<Dial>" + text::xml_escape(number) + "</Dial>" + std::string(kTail);
+}
+
+std::string hangup_twiml() {
+  return std::string(kHead) + "<Hangup/>" + std::string(kTail);
+}
+
 std::optional<Params> parse_form(std::string_view body) {
   Params out;
   if (body.empty()) return out;

@@ -12,10 +12,10 @@
 // 5, telephony.md section 12 (rules 1-4), the generation scheme of its section 14.
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "voxgate/base/ring.hpp"
 #include "voxgate/base/time.hpp"
@@ -76,6 +76,8 @@ class Playout {
   Position heard(Instant now) const;
   /// True when everything pushed was heard, or must have been (350 ms after it was due).
   bool drained(Instant now) const;
+  /// Copies audio from `from` on, as far as the ring still has it; for the echo reference. Returns the bytes copied.
+  std::size_t copy_recent(Position from, std::span<std::uint8_t> out) const;
   /// Audio that was pushed and not yet sent.
   Millis unsent() const;
   /// True while audio is on its way to the caller's ear.
@@ -121,11 +123,11 @@ class Playout {
   std::string scratch_;
 
   Position base_ = 0, sent_ = 0, end_ = 0;
-  Position marked_ = 0;               // position of the last mark sent
-  std::deque<Position> mark_wanted_;  // clause ends not yet reached by sending
-  std::deque<Position> clause_ends_;  // clause ends not yet heard: a resume marks them again
-  std::deque<Position> boundaries_;
-  std::deque<PendingMark> pending_;
+  Position marked_ = 0;                // position of the last mark sent
+  std::vector<Position> mark_wanted_;  // clause ends not yet reached by sending
+  std::vector<Position> clause_ends_;  // clause ends not yet heard: a resume marks them again
+  std::vector<Position> boundaries_;
+  std::vector<PendingMark> pending_;
   std::uint32_t generation_ = 1, mark_number_ = 0;
   bool held_ = false, finishing_ = false, playing_ = false;
 

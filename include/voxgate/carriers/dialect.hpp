@@ -29,6 +29,7 @@ enum class Hangup : std::uint8_t { rest, ws, close, flow };
 
 /// Drives pacing, marks and framing of the playout, so that no code outside a dialect asks which carrier it talks to.
 struct Capabilities {
+  bool binary_audio = false;  // audio goes out in binary messages; control messages are always text
   bool native_marks = true;
   MarksOnClear marks_on_clear = MarksOnClear::echoed_same;
   bool native_clear = true;

@@ -25,6 +25,10 @@ std::string busy_twiml();
 /// Says one sentence with the carrier's own voice and hangs up.
 std::string say_and_hangup_twiml(std::string_view sentence);
 
+/// Connects the caller to `number`.
+std::string dial_twiml(std::string_view number);
+std::string hangup_twiml();
+
 /// Parses application/x-www-form-urlencoded; broken escapes make the whole body invalid.
 std::optional<Params> parse_form(std::string_view body);
 

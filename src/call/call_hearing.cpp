@@ -1,0 +1,237 @@
+// The call's hearing: caller audio, barge-in, end of turn, the recogniser's words, keys.
+#include "call/echo_ears.hpp"
+#include "call/reply.hpp"
+#include "voxgate/call/call.hpp"
+
+namespace voxgate::call {
+
+using dialog::BargeInAction;
+using dialog::EndpointAction;
+using dialog::TurnEvent;
+using dialog::TurnState;
+
+void Call::on_caller_audio(std::span<const std::uint8_t> wire) {
+  if (settings_.agent->kind == AgentSpec::Kind::echo) return playout_.send_through(wire);
+  if (feeding_) ports_.asr->audio(wire);
+}
+
+void Call::on_vad_frame(const audio::VadFrame& frame) {
+  if (ports_.asr == nullptr || over_) return;
+  if (frame.digit != 0) on_digit(frame.digit);
+  track_far_end();
+  const float echo_db = echo_ears_->gate.step(echo_ears_->far, frame.db, frame.floor_db);
+  barge_in_frame(frame, echo_db);
+  if (!over_) endpoint_frame(frame, echo_db);
+}
+
+// Shows the far-end tracker what the caller heard in the last 20 ms.
+void Call::track_far_end() {
+  const std::size_t frame_bytes = settings_.start.out.bytes_for_ms(20);
+  const Playout::Position heard = playout_.heard(now_);
+  if (heard <= far_position_) {
+    far_position_ = heard;
+    echo_ears_->far.skip(settings_.start.out.samples_in(frame_bytes));
+    return;
+  }
+  std::uint8_t bytes[1280];
+  far_position_ = std::max(far_position_, heard - static_cast<Playout::Position>(sizeof bytes));
+  const std::size_t n = playout_.copy_recent(far_position_, {bytes, static_cast<std::size_t>(heard - far_position_)});
+  echo_ears_->far.push({bytes, n});
+  far_position_ = heard;
+}
+
+void Call::barge_in_frame(const audio::VadFrame& frame, float echo_db) {
+  switch (gate_.on_frame(frame, echo_db)) {
+    case BargeInAction::none:
+      break;
+    case BargeInAction::hold:
+      step(TurnEvent::barge_hold);
+      break;
+    case BargeInAction::confirm:
+      step(TurnEvent::barge_confirm);
+      break;
+    case BargeInAction::resume:
+      step(TurnEvent::barge_resume);
+      break;
+  }
+}
+
+// While the agent is audible, only what is louder than its possible echo counts as the caller's voice.
+void Call::endpoint_frame(audio::VadFrame frame, float echo_db) {
+  if (audible_ && frame.db <= echo_db) frame.act = false;
+  if (!frame.speech) segment_is_caller_ = false;
+  if (frame.speech && (frame.act || !audible_)) segment_is_caller_ = true;
+  const bool voice = frame.speech && segment_is_caller_;
+  frame.speech = voice;
+  frame.edge = voice == voice_before_ ? audio::VadFrame::Edge::none
+               : voice                ? audio::VadFrame::Edge::start
+                                      : audio::VadFrame::Edge::stop;
+  voice_before_ = voice;
+  if (frame.edge == audio::VadFrame::Edge::start) {
+    speech_started_ = ears_.vad().speech_start();
+    silent_since_ = {};
+    note(EventKind::speech_start);
+    start_feeding();
+    if (turns_.state() == TurnState::finalizing) {
+      caller_went_on_ = true;
+    } else {
+      step(TurnEvent::speech_start);
+    }
+  } else if (frame.edge == audio::VadFrame::Edge::stop) {
+    note(EventKind::speech_stop);
+  }
+  if (!over_) on_endpoint(endpointer_.on_frame(frame));
+}
+
+void Call::on_endpoint(const dialog::EndpointActions& actions) {
+  for (const EndpointAction& action : actions) {
+    if (over_) return;
+    switch (action.kind) {
+      case EndpointAction::Kind::eager:
+        step(TurnEvent::eager_end);
+        break;
+      case EndpointAction::Kind::resumed:
+        if (turns_.state() == TurnState::hearing) drop_speculation();
+        break;
+      case EndpointAction::Kind::eot:
+        speech_end_ = ears_.instant_of(action.at - action.silence);
+        end_of_turn_ = now_;
+        note(EventKind::end_of_turn);
+        if (turns_.state() == TurnState::hearing) {
+          step(TurnEvent::end_of_turn);
+        } else {
+          force_final();  // words over the agent's voice: the final decides what they were
+        }
+        break;
+      case EndpointAction::Kind::discard:
+        note(EventKind::turn_discarded);
+        if (turns_.state() == TurnState::hearing || turns_.state() == TurnState::held) {
+          step(TurnEvent::turn_discarded);
+        } else {
+          discard_hearing();
+        }
+        break;
+    }
+  }
+}
+
+void Call::start_feeding() {
+  if (feeding_) return;
+  feeding_ = true;
+  partial_text_.clear();
+  ears_.replay_pre_roll([this](std::span<const std::uint8_t> wire) { ports_.asr->audio(wire); });
+}
+
+void Call::stop_feeding() {
+  feeding_ = false;
+}
+
+void Call::force_final() {
+  if (!feeding_) return on_final({}, 1.0);
+  stop_feeding();
+  awaiting_final_ = true;
+  final_due_ = now_ + settings_.agent->turns.final_patience;
+  ports_.asr->force_end_of_turn();
+}
+
+void Call::discard_hearing() {
+  endpointer_.drop_turn();
+  partial_text_.clear();
+  awaiting_final_ = false;
+  if (!feeding_) return;
+  stop_feeding();
+  ports_.asr->discard_turn();
+}
+
+void Call::handle(vendors::AsrEvent& event) {
+  if (auto* partial = std::get_if<vendors::AsrPartial>(&event)) {
+    on_partial(*partial);
+  } else if (auto* final = std::get_if<vendors::AsrTurnEnd>(&event)) {
+    if (awaiting_final_) {
+      awaiting_final_ = false;
+      on_final(std::move(final->text), final->confidence);
+    } else if (feeding_ && ports_.asr->caps().end_of_turn) {
+      // The recogniser ended the turn itself.
+      stop_feeding();
+      endpointer_.drop_turn();
+      end_of_turn_ = now_;
+      speech_end_ = ears_.instant_of(ears_.vad().last_act());
+      on_final(std::move(final->text), final->confidence);
+    }
+  } else if (auto* warning = std::get_if<vendors::AsrWarning>(&event)) {
+    note(EventKind::asr_warning, warning->code);
+  } else if (auto* closed = std::get_if<vendors::AsrClosed>(&event)) {
+    if (closed->error) note(EventKind::service_failed, "asr: " + closed->error->message);
+  } else if (std::holds_alternative<vendors::AsrEagerEnd>(event)) {
+    on_endpoint(endpointer_.on_eager_end(ears_.media_now()));
+  } else if (std::holds_alternative<vendors::AsrResumed>(event)) {
+    on_endpoint(endpointer_.on_resumed(ears_.media_now()));
+  }
+}
+
+void Call::on_partial(const vendors::AsrPartial& partial) {
+  if (!feeding_) return;  // of a turn that is over
+  if (gate_.agent_speaking() && gate_.is_echo(partial.text)) return;
+  partial_text_ = partial.text;
+  const BargeInAction verdict = gate_.on_text(ears_.media_now(), partial.text);
+  if (verdict == BargeInAction::confirm) step(TurnEvent::barge_confirm);
+  if (verdict == BargeInAction::hold) step(TurnEvent::barge_hold);
+  // Held before a word of ours was heard: the caller simply goes on.
+  if (!over_ && turns_.state() == TurnState::held && !audible_ && dialog::meaningful_words(partial.text) > 0) {
+    step(TurnEvent::barge_confirm);
+  }
+  if (!over_) on_endpoint(endpointer_.on_text(ears_.media_now(), partial.text, partial.complete));
+}
+
+void Call::on_final(std::string text, double confidence) {
+  const bool over_agent = turns_.state() == TurnState::speaking || turns_.state() == TurnState::held;
+  if (over_agent) {
+    const bool counts = confidence >= 0.5 && !text.empty() && !gate_.is_echo(text) && !dialog::is_backchannel(text) &&
+                        !(reply_ && reply_->is_protected);
+    if (!counts) {
+      partial_text_.clear();
+      if (turns_.state() == TurnState::held) step(TurnEvent::final_empty);
+      return;
+    }
+    if (turns_.state() == TurnState::speaking) step(TurnEvent::barge_confirm);
+  } else if (turns_.state() != TurnState::hearing && turns_.state() != TurnState::finalizing) {
+    partial_text_.clear();
+    return;
+  }
+  if (over_) return;
+  const Micros spoken = ears_.vad().last_act() - speech_started_;
+  if (text.empty() && spoken < Millis{1000}) return step(TurnEvent::final_empty);
+  partial_text_ = std::move(text);
+  turn_confidence_ = partial_text_.empty() ? 0.0 : confidence;
+  step(TurnEvent::final_text);
+}
+
+void Call::on_digit(char digit) {
+  if (ports_.asr == nullptr || turns_.state() == TurnState::closing) return;
+  note(EventKind::dtmf, std::string_view(&digit, 1));
+  if (reply_ && reply_->is_protected && !collecting_) return;
+  silent_since_ = {};
+  last_digit_at_ = now_;
+  if (!collecting_) {
+    digits_.clear();
+    step(TurnEvent::keypad);
+    if (!collecting_) return;
+  }
+  if (digits_.size() < 64) digits_ += digit;
+  const bool enough = expected_.digits > 0 && static_cast<int>(digits_.size()) >= expected_.digits;
+  if (digit == '#' || enough || (expected_.digits == 0 && expected_.kind == vendors::AnswerKind::choice)) {
+    finish_keypad();
+  }
+}
+
+void Call::finish_keypad() {
+  collecting_ = false;
+  no_input_count_ = no_match_count_ = 0;
+  history_.add_user(digits_);
+  open_turn(vendors::TurnCause::dtmf, digits_, 1.0);
+  ports_.timeline->on_caller(*turn_);
+  ask(vendors::TurnCause::dtmf, {}, 1.0, 1, false);
+  reply_due_ = now_ + settings_.agent->turns.reply_patience;
+}
+
+}  // namespace voxgate::call
