@@ -1,0 +1,48 @@
+#pragma once
+// Which calls live where: what the admin door asks. Touched when a call starts and ends, never per frame.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "voxgate/base/slot_map.hpp"
+#include "voxgate/base/subscription.hpp"
+#include "voxgate/base/time.hpp"
+
+namespace voxgate::net {
+class Loop;
+}
+
+namespace voxgate::gateway {
+
+struct CallAddress {
+  net::Loop* loop = nullptr;
+  Handle handle;
+  std::string call_id, carrier, agent;
+  Instant started{};
+};
+
+/// Threads: any.
+class CallDirectory {
+ public:
+  /// The token removes exactly this entry. A second call with the same id is listed too.
+  Subscription add(CallAddress address);
+  std::optional<CallAddress> find(const std::string& call_id) const;
+  std::vector<CallAddress> list() const;
+  std::size_t size() const;
+
+ private:
+  struct State {
+    mutable std::mutex mutex;
+    std::uint64_t next = 0;
+    std::map<std::uint64_t, CallAddress> calls;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace voxgate::gateway
