@@ -56,8 +56,10 @@ struct StoreConfig {
   std::size_t queue = 10000;  // events that may wait; beyond it the newest is dropped and counted
 };
 
-/// Threads: the three writing calls from any thread, never blocking; the reading ones block on SQLite and belong on a
-/// worker pool.
+/// Threads: the three writing calls from any thread, never blocking; the reading ones block on SQLite, belong on a
+/// worker pool and throw std::runtime_error when it fails. A row that the database refuses goes to
+/// `<path>.rejected.jsonl`; a database that cannot be written (locked, full) is tried again until it can.
+/// One process at a time owns a file: its `<path>.lock` says whether calls left open in it are of a dead one.
 class Store {
  public:
   /// Opens and migrates; throws std::runtime_error naming the file and the reason.
