@@ -34,14 +34,22 @@ constexpr std::array<const char*, 12> kMonths = {"january", "february", "march",
 constexpr Wording kWeekdays[] = {{"monday", "monday"},     {"tuesday", "tuesday"}, {"wednesday", "wednesday"},
                                  {"thursday", "thursday"}, {"friday", "friday"},   {"saturday", "saturday"},
                                  {"sunday", "sunday"}};
-constexpr Wording kMeridiems[] = {{"am", "am | in the morning"}, {"pm", "pm | in the (afternoon | evening)"}};
+constexpr Wording kBeforeNoon[] = {{"am", "am | in the morning"}};
+constexpr Wording kAfterNoon[] = {{"pm", "pm | in the (afternoon | evening)"}};
 constexpr Wording kParts[] = {
     {"morning", "[in] [the] morning"}, {"afternoon", "[in] [the] afternoon"}, {"evening", "[in] [the] evening"}};
-constexpr Wording kTimes[] = {{"clock", "{hour} [o'clock] [{meridiem}]"},
-                              {"clock", "{hour} {minute} [{meridiem}]"},
-                              {"half", "half past {hour} [{meridiem}]"},
-                              {"quarter_past", "[a] quarter (past | after) {hour} [{meridiem}]"},
-                              {"quarter_to", "[a] quarter to {hour} [{meridiem}]"},
+/// "In the morning" goes with the hours from six on only: who is open at two? A recogniser would otherwise hear "two
+/// am" in every "ten".
+constexpr Wording kTimes[] = {{"clock", "{hour} [o'clock] [{after_noon}]"},
+                              {"clock", "{hour} {minute} [{after_noon}]"},
+                              {"clock", "{morning_hour} [o'clock] {before_noon}"},
+                              {"clock", "{morning_hour} {minute} {before_noon}"},
+                              {"half", "half past {hour} [{after_noon}]"},
+                              {"half", "half past {morning_hour} {before_noon}"},
+                              {"quarter_past", "[a] quarter (past | after) {hour} [{after_noon}]"},
+                              {"quarter_past", "[a] quarter (past | after) {morning_hour} {before_noon}"},
+                              {"quarter_to", "[a] quarter to {hour} [{after_noon}]"},
+                              {"quarter_to", "[a] quarter to {morning_hour} {before_noon}"},
                               {"noon", "noon | midday"},
                               {"midnight", "midnight"}};
 constexpr Wording kDays[] = {{"today", "today"},
@@ -98,8 +106,9 @@ void compose_time(Capture& c) {
   } else if (c.tag == "midnight") {
     minutes = 0;
   } else {
-    const Capture* meridiem = c.child("meridiem");
-    minutes = hour_24(number_of(c.child("hour")), meridiem == nullptr ? "" : meridiem->tag) * 60;
+    const Capture* hour = c.child("hour");
+    const std::string_view half = hour == nullptr ? "am" : c.child("after_noon") != nullptr ? "pm" : "";
+    minutes = hour_24(number_of(hour == nullptr ? c.child("morning_hour") : hour), half) * 60;
     if (c.tag == "half") minutes += 30;
     if (c.tag == "quarter_past") minutes += 15;
     if (c.tag == "quarter_to") minutes += 24 * 60 - 15;
@@ -237,7 +246,9 @@ RuleMap make_builtins() {
   b.list("number", numbers(0, 99, cardinal));
   b.list("hour", numbers(1, 12, cardinal));
   b.list("minute", minutes());
-  b.list("meridiem", kMeridiems);
+  b.list("morning_hour", numbers(6, 12, cardinal));
+  b.list("before_noon", kBeforeNoon);
+  b.list("after_noon", kAfterNoon);
   b.list("part", kParts);
   b.list("time", kTimes, compose_time);
   b.list("weekday", kWeekdays, compose_capitalised);

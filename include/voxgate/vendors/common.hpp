@@ -37,7 +37,7 @@ std::optional<AnswerKind> parse_answer_kind(std::string_view text);
 /// What the caller is expected to say next.
 struct Expectation {
   AnswerKind kind = AnswerKind::free;
-  /// Phrases in the small grammar language of agent files (see dialog/phrase_grammar.hpp); vendors use them as key
+  /// Phrases in the small grammar language of agent files (see vendors/phrase_grammar.hpp); vendors use them as key
   /// terms.
   std::vector<std::string> phrases;
   /// Digits wanted, 0 if unknown; only for AnswerKind::digits.

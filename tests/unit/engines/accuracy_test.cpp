@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <set>
 
@@ -122,13 +122,16 @@ struct Line {
   AsrTurnEnd hear(const std::string& agent, const std::string& grammar, const std::string& text,
                   const std::string& voice) {
     std::vector<AsrEvent> events;
-    auto stream = recogniser.open(agent, audio::kMulaw8k, hand.post(),
-                                  [&events](AsrEvent&& e) { events.push_back(std::move(e)); });
+    Instant told{};
+    auto stream = recogniser.open(agent, audio::kMulaw8k, post_inline, [&](AsrEvent&& e) {
+      if (std::holds_alternative<AsrTurnEnd>(e)) told = Clock::now();
+      events.push_back(std::move(e));
+    });
     vendors::Expectation expectation;
     expectation.grammar = agent + "/" + grammar;
     stream->expect(expectation);
     const auto bytes = said(text, voice);
-    const auto begun = Clock::now();
+    const std::clock_t begun = std::clock();  // processor time: others use this machine too
     in_frames(bytes, [&](std::span<const std::uint8_t> frame) {
       stream->audio(frame);
       hand.run();
@@ -136,10 +139,10 @@ struct Line {
     const auto spoken = Clock::now();
     stream->force_end_of_turn();
     hand.run();
-    const auto ended = Clock::now();
+    const std::clock_t ended = std::clock();
     audio_s += static_cast<double>(bytes.size()) / 8000.0;
-    busy_s += to_seconds(ended - begun);
-    final_s += to_seconds(ended - spoken);
+    busy_s += static_cast<double>(ended - begun) / CLOCKS_PER_SEC;
+    final_s += to_seconds(told - spoken);
     ++turns;
     const auto ends = all_of<AsrTurnEnd>(events);
     return ends.size() == 1 ? ends[0] : AsrTurnEnd{};
