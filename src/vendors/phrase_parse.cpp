@@ -110,7 +110,7 @@ class Parser {
     if (error_) return nullptr;
     if (!peek(close)) {
       at_ = column - 1;
-      fail(std::string("this bracket is not closed with '") + close + "'");
+      fail(close == ')' ? "this bracket is not closed with ')'" : "this bracket is not closed with ']'");
       return nullptr;
     }
     ++at_;
@@ -195,9 +195,10 @@ std::optional<PhraseError> check_node(const Node& node, const std::string& place
     if (it == rules.end()) {
       std::vector<std::string> names;
       for (const auto& [name, rule] : rules) names.push_back(name);
-      std::string message = "no rule or slot type is named '" + node.text + "'";
-      if (auto near = text::nearest(node.text, names)) message += "; did you mean '" + *near + "'?";
-      return PhraseError{place, node.column, message};
+      std::string message = "no rule or slot type is named '";
+      message.append(node.text).append("'");
+      if (auto near = text::nearest(node.text, names)) message.append("; did you mean '").append(*near).append("'?");
+      return PhraseError{place, node.column, std::move(message)};
     }
     for (const std::string& name : visiting) {
       if (name == node.text) return PhraseError{place, node.column, "the rule '" + name + "' contains itself"};
