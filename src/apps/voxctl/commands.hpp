@@ -12,5 +12,6 @@ using Args = std::vector<std::string>;
 int run_listen(const Args& args);
 int run_jitter(const Args& args);
 int run_g711(const Args& args);
+int run_call(const Args& args);
 
 }  // namespace voxgate::voxctl

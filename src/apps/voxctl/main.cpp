@@ -18,6 +18,7 @@ struct Command {
 };
 
 constexpr std::array kCommands = std::to_array<Command>({
+    {"call", voxgate::voxctl::run_call, "a simulated telephone call with real speech over the Twilio protocol"},
     {"listen", voxgate::voxctl::run_listen,
      "what the ears decide over a sound file: voice, end of turn, barge-in, keys"},
     {"jitter", voxgate::voxctl::run_jitter, "what the jitter buffer makes of a trace of arrivals"},
