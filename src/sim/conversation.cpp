@@ -135,10 +135,11 @@ void Conversation::wait_for_reply(Instant now) {
       state_since_ = now;
       return;
     }
-  } else if (const auto sound = line_.first_sound(at(*t.speech_end)); sound && line_.drained(now)) {
+  } else if (const auto sound = line_.first_sound(at(t.interrupting ? *t.speech_end : *t.onset))) {
     // Sound without a gap before it (an echo, or an agent that talked on): over when it falls silent.
     if (now - *line_.last_sound() < kReplySilence) return;
     t.reply_sound = since_start(*sound);
+    t.reply_end = since_start(*line_.last_sound());
     t.replied = true;
     turn_over(now);
     return;

@@ -27,8 +27,8 @@ std::string what_was_said(const TurnReport& turn) {
 }
 
 // What the recogniser made of it, if it was asked.
-std::string heard_note(const TurnReport& turn) {
-  if (turn.kind == TurnKind::wait) return "";
+std::string heard_note(const TurnReport& turn, bool told) {
+  if (turn.kind == TurnKind::wait || !told) return "";
   if (!turn.known) return "   heard: nothing";
   std::string out = "   heard: " + turn.heard;
   if (!turn.heard_match) return out;
@@ -41,6 +41,7 @@ std::string heard_note(const TurnReport& turn) {
 
 void CallPrinter::on_progress(const sim::CallResult& so_far) {
   if (so_far.outcome == sim::CallOutcome::refused || so_far.outcome == sim::CallOutcome::bad_url) return;
+  told_ = so_far.gateway.found;
   const sim::CallReport report = make_report(plan_, expect_greeting_, so_far);
   print_ready(report, static_cast<int>(so_far.turns.size()), false);
 }
@@ -67,15 +68,16 @@ void CallPrinter::print_ready(const sim::CallReport& report, int turns_begun, bo
 
 void CallPrinter::print_agent(const TurnReport& turn) {
   if (turn.agent.empty() && next_ < 0 && turn.expect.empty()) return;
-  std::fprintf(to_, "agent   %s", turn.agent.empty() ? "(nothing)" : turn.agent.c_str());
-  if (turn.expect_ok) std::fprintf(to_, *turn.expect_ok ? "   [expected]" : "   [EXPECTED /%s/]", turn.expect.c_str());
+  std::fprintf(to_, "agent   %s", !turn.agent.empty() ? turn.agent.c_str() : !told_ ? "(not told)" : "(nothing)");
+  if (turn.expect_ok)
+    std::fprintf(to_, *turn.expect_ok ? "   [expected]" : "   [NOT as expected: /%s/]", turn.expect.c_str());
   std::fputc('\n', to_);
   std::fflush(to_);
 }
 
 void CallPrinter::print_caller(const TurnReport& turn) {
   std::fprintf(to_, "caller  %s%s%s\n", turn.interrupting ? "(interrupting) " : "", what_was_said(turn).c_str(),
-               heard_note(turn).c_str());
+               heard_note(turn, told_).c_str());
   std::fflush(to_);
 }
 
@@ -86,7 +88,7 @@ void CallPrinter::print_times(const TurnReport& turn, int number) {
                  turn.cut_previous ? "" : ", and the gateway did not count it as an interruption");
   }
   if (turn.timed_out) std::fprintf(to_, "        turn %d: no reply in time\n", number);
-  if (!turn.gateway_ms && !turn.latency_ms) return;
+  if (turn.kind == TurnKind::wait || (!turn.gateway_ms && !turn.latency_ms)) return;
   std::fprintf(to_, "        turn %d: ", number);
   if (turn.gateway_ms) {
     std::fprintf(to_, "%s ms = ", whole_ms(turn.gateway_ms).c_str());
@@ -100,6 +102,7 @@ void CallPrinter::print_times(const TurnReport& turn, int number) {
 }
 
 void CallPrinter::finish(const sim::CallReport& report, const sim::CallResult& result, const std::string& wav) {
+  told_ = result.gateway.found;
   print_ready(report, static_cast<int>(result.turns.size()), true);
   print_table(report, result, wav);
 }

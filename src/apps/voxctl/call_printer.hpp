@@ -33,6 +33,7 @@ class CallPrinter final : public sim::CallObserver {
   std::FILE* to_;
   int next_ = -1;  // turn; -1: the greeting
   Part part_ = Part::agent;
+  bool told_ = false;  // by the admin door
 };
 
 }  // namespace voxgate::voxctl
