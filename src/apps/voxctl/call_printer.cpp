@@ -83,8 +83,11 @@ void CallPrinter::print_caller(const TurnReport& turn) {
 
 void CallPrinter::print_times(const TurnReport& turn, int number) {
   if (turn.interrupting) {
-    std::fprintf(to_, "        barge-in: the agent stopped %s ms after the caller began (clear after %s ms)%s\n",
-                 whole_ms(turn.barge_tail_ms).c_str(), whole_ms(turn.barge_reaction_ms).c_str(),
+    const bool in_pause = turn.barge_tail_ms && *turn.barge_tail_ms < 1;
+    const std::string stopped = in_pause ? "the agent was just drawing breath"
+                                         : "the agent stopped after " + whole_ms(turn.barge_tail_ms) + " ms";
+    std::fprintf(to_, "        barge-in: %s (clear %s ms after the caller began)%s\n", stopped.c_str(),
+                 whole_ms(turn.barge_reaction_ms).c_str(),
                  turn.cut_previous ? "" : ", and the gateway did not count it as an interruption");
   }
   if (turn.timed_out) std::fprintf(to_, "        turn %d: no reply in time\n", number);

@@ -45,6 +45,7 @@ constexpr const char* kHelp =
     "  --auth-token TOKEN   signs the upgrade (X-Twilio-Signature)\n"
     "  --voice rms|awb      the caller's voice (rms)\n"
     "  --turn-timeout S     for the agent's reply to begin (15)\n"
+    "  --min-recognised PCT fails when fewer of the spoken turns are understood word by word (0)\n"
     "  --jitter MS          frames leave up to so much late\n"
     "  --seed N             of the jitter (1)\n"
     "  --hangup stop|abrupt how the caller ends the call (stop)\n"
@@ -61,6 +62,7 @@ struct Options {
   sim::CallScript script;
   std::string voice = "rms";
   std::string out;
+  double min_recognised_pct = 0;
   bool json = false, help = false;
 };
 
@@ -102,6 +104,8 @@ void set_option(Options& out, const std::string& option, const std::string& valu
     out.out = value;
   } else if (option == "--turn-timeout") {
     plan.turn_timeout = seconds(number(option, value, 600));
+  } else if (option == "--min-recognised") {
+    out.min_recognised_pct = number(option, value, 100);
   } else if (option == "--jitter") {
     plan.jitter = seconds(number(option, value, 5000) / 1000);
   } else if (option == "--seed") {
@@ -228,13 +232,19 @@ int explain(const sim::CallResult& result) {
   return ok;
 }
 
-int verdict(const sim::CallReport& report, const sim::CallResult& result, const sim::CallPlan& plan) {
+int verdict(const sim::CallReport& report, const sim::CallResult& result, const Options& options) {
+  const sim::CallPlan& plan = options.plan;
   const int status = explain(result);
   if (status != ok) return status;
   if (!plan.admin.empty() && !result.gateway.found) {
     std::fprintf(stderr, "voxctl call: the admin door at %s %s: no texts%s\n", plan.admin.c_str(),
                  result.gateway.reachable ? "does not know this call" : "does not answer",
                  report.summary.expects > 0 ? ", so nothing that was expected can be confirmed" : "");
+  }
+  if (report.summary.recognised_pct < options.min_recognised_pct) {
+    std::fprintf(stderr, "voxctl call: %.0f %% of the turns were recognised, less than %.0f %%\n",
+                 report.summary.recognised_pct, options.min_recognised_pct);
+    return not_expected;
   }
   return report.summary.passed ? ok : not_expected;
 }
@@ -263,7 +273,7 @@ int run_call(const Args& args) {
     const std::string wav = talked ? options.out : "";
     if (talked) printer.finish(report, result, wav);
     if (options.json) std::printf("%s\n", to_json(report, result, wav).c_str());
-    return verdict(report, result, options.plan);
+    return verdict(report, result, options);
   } catch (const UsageError& error) {
     std::fprintf(stderr, "voxctl call: %s\n", error.what());
     return usage;
