@@ -81,6 +81,7 @@ void CallSession::settle(const net::CloseInfo& info) {
   } else {
     log::info("stream.unused", {{"code", info.code}, {"error", info.error.message()}});
   }
+  if (recording_) recording_->agent_cut(ms_since_start(Clock::now()));  // sent ahead, heard by nobody
   recording_.reset();
   streams_ = {};
 }
@@ -123,7 +124,6 @@ void CallSession::write_end_of_record(EndReason reason) {
 void CallSession::on_message(bool is_text, std::span<const std::uint8_t> payload) {
   if (closing_) return;
   const Instant now = Clock::now();
-  message_at_ = now;
   if (!dialect_) {
     dialect_ =
         init_.carrier.empty() ? carriers::detect_dialect(is_text, payload) : carriers::make_dialect(init_.carrier);
@@ -136,8 +136,8 @@ void CallSession::on_message(bool is_text, std::span<const std::uint8_t> payload
   if (const auto* audio = std::get_if<carriers::MediaAudio>(&event)) {
     deps_.metrics.media_in.add();
     if (!call_) return;
+    if (recording_) record_caller(*audio, now);
     call_->on_media(event, now);
-    if (recording_) recording_->caller(ms_since_start(now), audio->bytes);
   } else if (auto* start = std::get_if<carriers::StreamStart>(&event)) {
     begin_call(std::move(*start), now);
   } else if (std::holds_alternative<carriers::MediaStop>(event)) {
@@ -152,6 +152,13 @@ void CallSession::on_message(bool is_text, std::span<const std::uint8_t> payload
   } else if (call_) {
     call_->on_media(event, now);
   }
+}
+
+// The caller's audio goes where its media time says, counted from the first frame's arrival: a stall moves nothing.
+void CallSession::record_caller(const carriers::MediaAudio& audio, Instant now) {
+  if (!first_media_ms_) first_media_ms_ = ms_since_start(now) - std::max<std::int64_t>(audio.timestamp_ms, 0);
+  const std::int64_t at_ms = audio.timestamp_ms >= 0 ? *first_media_ms_ + audio.timestamp_ms : ms_since_start(now);
+  recording_->caller(at_ms, audio.bytes);
 }
 
 void CallSession::on_malformed(const char* why) {
@@ -252,7 +259,7 @@ void CallSession::send_audio(std::span<const std::uint8_t> bytes) {
   if (dialect_->encode_audio(bytes, out) == carriers::Framing::none) return;
   socket_->commit_message();
   deps_.metrics.media_out.add();
-  if (recording_) recording_->agent(ms_since_start(message_at_), bytes);
+  if (recording_) recording_->agent(ms_since_start(Clock::now()), bytes);
 }
 
 void CallSession::send_mark(std::string_view name) {

@@ -92,6 +92,7 @@ class CallSession final : public net::WebSocketSession,
 
   void begin_call(carriers::StreamStart start, Instant now);
   std::string choose_agent(const carriers::StreamStart& start) const;
+  void record_caller(const carriers::MediaAudio& audio, Instant now);
   void on_malformed(const char* why);
   void settle(const net::CloseInfo& info);
   void write_end_of_record(call::EndReason reason);
@@ -109,7 +110,8 @@ class CallSession final : public net::WebSocketSession,
   std::unique_ptr<records::Recording> recording_;
   std::string record_id_, call_id_;
   std::vector<TurnView> turns_;
-  Instant opened_at_{}, started_at_{}, message_at_{};
+  Instant opened_at_{}, started_at_{};
+  std::optional<std::int64_t> first_media_ms_;  // where the media clock's zero lies in the call
   std::int64_t malformed_ = 0;
   std::optional<call::EndReason> ended_;
   std::string end_detail_;

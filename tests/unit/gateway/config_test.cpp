@@ -95,7 +95,10 @@ TEST(Config, TheReferenceFileShowsEveryKeyWithItsDefault) {
 }
 
 TEST(Config, TheReadyMadeFilesAreValid) {
-  for (const char* name : {"demo.json"}) {
+  ::setenv("VOXGATE_PUBLIC_URL", "https://voice.example.com", 1);
+  ::setenv("TWILIO_AUTH_TOKEN", "12345678901234567890123456789012", 1);
+  ::setenv("VOXGATE_TOKEN_SECRET", "0123456789abcdef0123456789abcdef", 1);
+  for (const char* name : {"demo.json", "container.json"}) {
     const auto loaded = load_config_file(std::string(VOXGATE_SOURCE_DIR) + "/config/" + name, {});
     for (const auto& p : loaded.problems) ADD_FAILURE() << name << ':' << p.line << ' ' << p.path << ": " << p.message;
   }
