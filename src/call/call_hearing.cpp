@@ -173,7 +173,9 @@ void Call::on_partial(const vendors::AsrPartial& partial) {
   if (!feeding_) return;  // of a turn that is over
   if (gate_.agent_speaking() && gate_.is_echo(partial.text)) return;
   partial_text_ = partial.text;
-  const BargeInAction verdict = gate_.on_text(ears_.media_now(), partial.text);
+  // Words that may be invented count only on top of enough voice to hold the agent.
+  const bool proven = !ports_.asr->caps().doubtful_partials || gate_.held() || !gate_.agent_speaking();
+  const BargeInAction verdict = proven ? gate_.on_text(ears_.media_now(), partial.text) : BargeInAction::none;
   if (verdict == BargeInAction::confirm) step(TurnEvent::barge_confirm);
   if (verdict == BargeInAction::hold) step(TurnEvent::barge_hold);
   // Held before a word of ours was heard: the caller simply goes on.

@@ -44,6 +44,7 @@ class EmbeddedAsrStream final : public vendors::AsrStream {
       : home_(std::move(home)), core_(std::move(core)), sink_(std::move(sink)) {
     caps_.wire = wire;
     caps_.gated = true;
+    caps_.doubtful_partials = true;
     ++home_->streams;
   }
   ~EmbeddedAsrStream() override {

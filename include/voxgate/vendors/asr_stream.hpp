@@ -24,6 +24,7 @@ struct AsrCaps {
   bool speech_start = false;         // sends SpeechStart itself
   bool eager_end = false;            // sends EagerEnd / Resumed
   bool end_of_turn = false;          // sends TurnEnd by itself; otherwise only after force_end_of_turn()
+  bool doubtful_partials = false;    // partials invent words for noise: alone they prove no interruption
   bool gated = false;                // wants speech only (with pre-roll), not the silence between turns
   bool timers_run_on_audio = false;  // must be fed silence to end turns
   std::optional<Millis> keepalive;   // call keepalive_tick() this often while nothing is fed

@@ -278,6 +278,24 @@ TEST_F(CallTest, ConfirmedBargeInCutsTheAgentAndTheHistoryHoldsWhatWasHeard) {
   EXPECT_EQ(llm.requests.back().messages.back().text, "stop please");
 }
 
+TEST_F(CallTest, WordsInterruptAtOnceUnlessTheRecogniserMayHaveInventedThem) {
+  for (const bool doubtful : {false, true}) {
+    asr.capabilities.doubtful_partials = doubtful;
+    make();
+    greet();
+    turn("tell me everything");
+    answer("One two three four five six seven eight nine ten.");
+    voice(5000);
+    quiet(1500);
+    speak(220);
+    partial("no");
+    EXPECT_EQ(call->state(), doubtful ? TurnState::speaking : TurnState::hearing);
+    speak(200);
+    partial("no wait");
+    EXPECT_EQ(call->state(), TurnState::hearing) << "enough voice for the words to count";
+  }
+}
+
 TEST_F(CallTest, AFalseInterruptionResumesTheAgent) {
   greet();
   turn("tell me everything");
