@@ -443,7 +443,9 @@ void ScriptParser::grammars() {
   const std::vector<PhraseGrammar::Entry> yes_no = {{"yes", "{yes}", "yes"}, {"no", "{no}", "no"}};
   std::vector<PhraseGrammar::Entry> globals;
   for (const auto& [name, action] : script_.globals_) add_intent(globals, name);
-  for (const auto& [name, state] : script_.states_) {
+  for (const auto& entry : script_.states_) {
+    const std::string& name = entry.first;
+    const ScriptState& state = entry.second;
     std::vector<PhraseGrammar::Entry> own;
     for (const auto& [intent, action] : state.on) add_intent(own, intent);
     std::vector<PhraseGrammar::Entry> fill;

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <cmath>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -32,7 +33,7 @@ std::size_t usable_cores() {
   double period = 0;
   if (quota_file >> quota >> period && quota != "max" && period > 0) {
     const double cores = std::stod(quota) / period;
-    return std::clamp<std::size_t>(static_cast<std::size_t>(cores + 0.5), 1, allowed);
+    return std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(cores)), 1, allowed);
   }
   return allowed;
 }

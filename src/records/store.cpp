@@ -303,6 +303,7 @@ void Store::Impl::write_batch(const std::vector<Event>& batch) {
 /// The database still refuses and the process must end: what is left goes where an operator can find it.
 void Store::Impl::give_up(const std::vector<Event>& batch) {
   std::vector<std::string> lines;
+  lines.reserve(batch.size());
   for (const Event& event : batch) lines.push_back(dead_letter(event, "the database was not available until the end"));
   dead_letters.append(lines);
   rejected.add(batch.size());

@@ -28,8 +28,8 @@ class Job {
   };
   template <class F>
   struct Body final : Base {
-    template <class G>
-    explicit Body(G&& g) : f(std::forward<G>(g)) {}
+    explicit Body(F&& g) : f(std::move(g)) {}
+    explicit Body(const F& g) : f(g) {}
     void run() override { f(); }
     F f;
   };

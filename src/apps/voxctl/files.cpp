@@ -44,7 +44,7 @@ Result<Sound> load_sound(const std::string& path) {
   if (wav->format.channels == 1 && (rate == 8000 || rate == 16000)) {
     return Sound{wav->format.audio, {wav->data.begin(), wav->data.end()}};
   }
-  const int wanted = rate == 8000 || rate < 12000 ? 8000 : 16000;
+  const int wanted = rate < 12000 ? 8000 : 16000;
   const auto pcm = audio::resample(audio::wav_samples(*wav), rate, wanted);
   Sound sound{{audio::Encoding::s16le, wanted}, std::vector<std::uint8_t>(pcm.size() * 2)};
   audio::encode(audio::Encoding::s16le, pcm, sound.wire);
