@@ -111,7 +111,7 @@ net::HttpResponse PublicDoor::twilio_voice(const net::HttpRequest& request) {
     if (number == to) agent = name;
   }
   carriers::ConnectStream connect;
-  connect.stream_url = base_url(request, true) + "/v1/realtime/" + call_id;
+  connect.stream_url = base_url(request, true) + "/v1/realtime/" + text::percent_encode(call_id);
   if (deps_.config.auth.mode == "token") {
     const StreamClaim claim{"twilio", agent, call_id, unix_now() + kTokenSeconds};
     connect.stream_url += '/' + make_stream_token(deps_.config.auth.token_secret, claim);

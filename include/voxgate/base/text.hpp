@@ -31,4 +31,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 /// Percent-decodes an URL component; '+' becomes a space when `plus_is_space`. nullopt on a broken escape.
 std::optional<std::string> percent_decode(std::string_view s, bool plus_is_space);
 
+/// Percent-encodes everything but RFC 3986's unreserved characters: the result is one segment of a path.
+std::string percent_encode(std::string_view s);
+
 }  // namespace voxgate::text
