@@ -47,6 +47,13 @@ std::uint16_t close_code(EndReason reason) {
   }
 }
 
+// Of a socket that ended without a word of ours. A code of our own in `info` is the socket's verdict on the peer's
+// frames: too big, not WebSocket, not UTF-8.
+EndReason how_it_ended(const net::CloseInfo& info) {
+  if (info.peer_closed) return EndReason::caller_hung_up;
+  return info.code == 1006 ? EndReason::transport_lost : EndReason::protocol_error;
+}
+
 }  // namespace
 
 CallSession::CallSession(SessionDeps& deps, net::Loop& loop, SessionInit init)
@@ -71,7 +78,7 @@ net::Awaitable<void> CallSession::run(net::WebSocket& socket) {
 }
 
 void CallSession::settle(const net::CloseInfo& info) {
-  if (!ended_) ended_ = info.peer_closed ? EndReason::caller_hung_up : EndReason::transport_lost;
+  if (!ended_) ended_ = how_it_ended(info);
   if (call_) {
     const auto& stats = socket_->counters();
     deps_.metrics.media_dropped.add(stats.dropped);
