@@ -180,10 +180,10 @@ Recogniser::Recogniser(RecogniserConfig config, Submit submit, metrics::Registry
   if (registry == nullptr) return;
   // The registry may outlive the recogniser: it holds the numbers, not the object.
   const std::weak_ptr<Impl> weak = impl_;
-  const auto read = [weak](auto member) {
-    return [weak, member]() -> double {
+  const auto read = [weak](auto member, double unit = 1.0) {
+    return [weak, member, unit]() -> double {
       const auto impl = weak.lock();
-      return impl == nullptr ? 0.0 : static_cast<double>(((*impl).*member).load());
+      return impl == nullptr ? 0.0 : unit * static_cast<double>(((*impl).*member).load());
     };
   };
   registry->gauge_fn("voxgate_recogniser_streams", "Open streams of the embedded recogniser", {}, read(&Impl::streams));
@@ -192,8 +192,8 @@ Recogniser::Recogniser(RecogniserConfig config, Submit submit, metrics::Registry
   registry->counter_fn("voxgate_recogniser_turns_total", "Turns the embedded recogniser has ended", {},
                        read(&Impl::turns));
   registry->counter_fn("voxgate_recogniser_rejected_total", "Turns it did not understand", {}, read(&Impl::rejected));
-  registry->counter_fn("voxgate_recogniser_dropped_audio_ms_total", "Audio it could not keep up with", {},
-                       read(&Impl::dropped_audio_ms));
+  registry->counter_fn("voxgate_recogniser_dropped_audio_seconds_total", "Audio it could not keep up with", {},
+                       read(&Impl::dropped_audio_ms, 1e-3));
   registry->counter_fn("voxgate_recogniser_refused_jobs_total", "Jobs its worker pool had no room for", {},
                        read(&Impl::refused_jobs));
 }

@@ -99,8 +99,8 @@ Voice::Voice(VoiceConfig config, Submit submit, metrics::Registry* registry)
                        read([](const Impl& i) { return i.cache.stats().hits; }));
   registry->counter_fn("voxgate_voice_cache_misses_total", "Clauses that were synthesised for the cache", {},
                        read([](const Impl& i) { return i.cache.stats().misses; }));
-  registry->counter_fn("voxgate_voice_synthesised_ms_total", "Milliseconds of audio synthesised", {},
-                       read([](const Impl& i) { return i.synthesised_ms.load(); }));
+  registry->counter_fn("voxgate_voice_synthesised_seconds_total", "Audio synthesised", {},
+                       read([](const Impl& i) { return static_cast<double>(i.synthesised_ms.load()) / 1000; }));
   registry->counter_fn("voxgate_voice_refused_jobs_total", "Jobs the voices' worker pool had no room for", {},
                        read([](const Impl& i) { return i.refused_jobs.load(); }));
 }
