@@ -65,7 +65,7 @@ Conversation::Frame Conversation::step(Instant now) {
 }
 
 bool Conversation::next_begins(Instant now) const {
-  const auto next = static_cast<std::size_t>(turn_ + 1);
+  const std::size_t next = result_.turns.size();
   if (next >= plan_.turns.size()) return false;
   const auto& barge_at = plan_.turns[next].script.barge_at;
   const TurnTrace& t = turn_ < 0 ? result_.greeting : result_.turns[static_cast<std::size_t>(turn_)];
@@ -163,7 +163,7 @@ void Conversation::hear_reply(Instant now) {
 }
 
 void Conversation::turn_over(Instant now) {
-  const bool more = static_cast<std::size_t>(turn_ + 1) < plan_.turns.size();
+  const bool more = result_.turns.size() < plan_.turns.size();
   state_ = more ? State::pausing : State::done;
   state_since_ = now;
 }
