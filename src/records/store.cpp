@@ -36,6 +36,9 @@ constexpr Duration kFirstRetry = 20ms, kLastRetry = 2s;
 constexpr Duration kCloseLimit = 5s;  // how long the destructor tries a database that refuses
 constexpr Duration kLogEvery = 10s;
 
+// 256 KiB: rows are appended and hardly ever read again, and the default of 2 MB fills up with them.
+constexpr const char* kPageCache = "PRAGMA cache_size = -256";
+
 /// Lets one line through every ten seconds and says how many it held back. Threads: any.
 class LogGate {
  public:
@@ -184,6 +187,7 @@ void Store::Impl::open() {
   db->run("PRAGMA synchronous = NORMAL");
   db->run("PRAGMA foreign_keys = ON");
   db->run("PRAGMA journal_size_limit = 67108864");
+  db->run(kPageCache);
   migrate(*db);
   if (owner.held()) {
     const std::int64_t closed = close_abandoned(*db, std::chrono::system_clock::now());
@@ -198,6 +202,7 @@ void Store::Impl::open() {
   read_db = std::make_unique<sqlite::Connection>(uri, in_memory ? sqlite::Mode::read_write : sqlite::Mode::read_only,
                                                  kReaderBusyMs);
   read_db->run("PRAGMA query_only = ON");
+  read_db->run(kPageCache);
   reader = std::make_unique<RowReader>(*read_db);
 }
 
