@@ -191,6 +191,11 @@ void Server::Impl::close_leftovers() {
       changed.wait_for(lock, gap, [this] { return stop_requests > 1; });
     }
   }
+  // Streams that have not said who they are yet stand in no directory.
+  loops.post_all([this](net::Loop& loop) {
+    tables[loop.index()]->for_each(
+        [](Handle, CallSession& session) { session.finish(call::EndReason::operator_ended, 1001, "going away"); });
+  });
   const Instant deadline = Clock::now() + kLastCallsPatience;
   std::unique_lock lock(mutex);
   while (admission.active() != 0 && Clock::now() < deadline) changed.wait_for(lock, Millis{20});
