@@ -93,9 +93,12 @@ Judgement judge(const Decoder::Final& result, bool gated, double threshold) {
   if (result.text.empty()) return {result.gate_text.empty() ? 0.0 : 0.2, true};
   if (!gated) return {0.7, false};
   const double margin = (result.gate_score - threshold) / std::max(1.0, std::abs(threshold));
+  const auto words = text::words(result.text), gate_words = text::words(result.gate_text);
+  const double agreement = word_agreement(words, gate_words);
+  // The grammar made a short sentence of a long one that it does not have, out of words the agent knows.
+  if (gate_words.size() >= words.size() + 3 && agreement < 0.4) return {0.3, true};
   if (result.gate_skipped) return {std::clamp(0.5 + margin, 0.5, 1.0), false};
   // Two models that hear the same words are right more often than one of them alone.
-  const double agreement = word_agreement(text::words(result.text), text::words(result.gate_text));
   const double confidence = std::clamp(0.5 + margin + 0.2 * (agreement - 0.5), 0.0, 1.0);
   return {confidence, confidence < 0.5};
 }
