@@ -16,7 +16,9 @@ using vendors::TurnCause;
 
 namespace {
 
+constexpr int kMaxMuteReplies = 2;         // replies in a row of which nothing could be spoken
 constexpr std::size_t kMaxDeferred = 256;  // answers from within one command; beyond it something runs wild
+constexpr double kCertain = 0.7;           // confidence above which a reply begun on suspicion stands
 constexpr Millis kClosingPatience{20000};  // a farewell that is not heard by then is given up
 
 EarsConfig ears_config(const CallSettings& s, bool listens) {
@@ -97,8 +99,8 @@ void Call::answer(Event& event, Instant now) {
 void Call::begin(Instant now) {
   if (settings_.agent->kind == AgentSpec::Kind::echo) return;
   enter(now, [this] {
+    step(TurnEvent::greeting);
     open_turn(TurnCause::greeting, {}, 1.0);
-    turn_->stamps.speech_end = turn_->stamps.end_of_turn = turn_->stamps.asr_final = now_;
     ask(TurnCause::greeting, {}, 1.0, 1, false);
     reply_due_ = now_ + settings_.agent->turns.reply_patience;
   });
@@ -132,10 +134,14 @@ void Call::on_tts(vendors::TtsEvent event, Instant now) {
 void Call::on_control(ControlEvent event, Instant now) {
   enter(now, [&] {
     if (const auto* say = std::get_if<SayText>(&event)) {
-      if (ports_.tts == nullptr) return;
-      if (reply_) cut_output();
+      if (ports_.tts == nullptr || turns_.state() == TurnState::closing) return;
+      step(TurnEvent::say_wanted);
+      merge_next_ = collecting_ = false;
+      if (turn_) close_turn(true, playout_.heard(now_));
+      open_turn(TurnCause::operator_says, {}, 1.0);
       say_own(say->text, false);
       reply_->is_protected = !say->interruptible;
+      reply_due_ = now_ + settings_.agent->turns.reply_patience;
     } else {
       end_call(std::get<HangUp>(event).reason, "");
     }
@@ -159,12 +165,22 @@ void Call::on_end(EndReason reason, Instant now) {
   note(EventKind::carrier_ended, to_string(reason));
   turns_.step(TurnEvent::call_over);
   if (turn_) close_turn(reply_ && !reply_->heard_out(playout_, now_), playout_.heard(now_));
-  over_ = true;
-  if (ports_.llm != nullptr) {
-    if (reply_ && reply_->request() != 0) ports_.llm->cancel(reply_->request());
-    if (next_reply_) ports_.llm->cancel(next_reply_->request());
+  if (!partial_text_.empty()) {  // cut off in mid-sentence: what was understood is kept
+    history_.add_user(partial_text_);
+    open_turn(TurnCause::user_turn, std::move(partial_text_), 0.5);
+    close_turn(false, playout_.heard(now_));
   }
-  if (ports_.tts != nullptr && reply_) reply_->cancel(*ports_.tts);
+  release_services();
+}
+
+// Nothing of this call is asked for any more.
+void Call::release_services() {
+  over_ = true;
+  for (const auto* reply : {&reply_, &next_reply_}) {
+    if (!*reply) continue;
+    if ((*reply)->request() != 0) ports_.llm->cancel((*reply)->request());
+    (*reply)->cancel(*ports_.tts);
+  }
   reply_.reset();
   next_reply_.reset();
 }
@@ -178,7 +194,11 @@ void Call::note(EventKind kind, std::string_view detail) {
 
 void Call::step(TurnEvent event) {
   if (over_) return;
+  const TurnState before = turns_.state();
   for (const TurnAction action : turns_.step(event)) act(action);
+  if (over_ || turns_.state() == before) return;
+  if (turns_.state() == TurnState::hearing && forced_.empty()) start_feeding();
+  if (before == TurnState::finalizing && caller_is_talking()) step(TurnEvent::speech_start);
 }
 
 void Call::act(TurnAction action) {
@@ -207,7 +227,8 @@ void Call::act(TurnAction action) {
       return;
     case TurnAction::say_farewell:
       note(EventKind::farewell);
-      if (!turn_) open_turn(TurnCause::no_input, {}, 1.0);
+      if (turn_) close_turn(true, playout_.heard(now_));
+      open_turn(TurnCause::farewell, {}, 1.0);
       return say_own(settings_.agent->farewell, true);
     case TurnAction::start_no_input_clock:
       silent_since_ = now_;
@@ -222,10 +243,11 @@ void Call::act(TurnAction action) {
 
 void Call::end_call(EndReason reason, std::string_view detail) {
   if (over_) return;
-  if (turn_) close_turn(false, playout_.heard(now_));
+  const std::string why(detail);
+  if (turn_) close_turn(reply_ && !reply_->heard_out(playout_, now_), playout_.heard(now_));
   turns_.step(TurnEvent::call_over);
-  over_ = true;
-  ports_.host->end_call(reason, detail);
+  release_services();
+  ports_.host->end_call(reason, why);
 }
 
 void Call::open_turn(TurnCause cause, std::string caller, double confidence) {
@@ -271,21 +293,31 @@ void Call::ask(TurnCause cause, std::string user_text, double confidence, int re
   if (speculative) {
     next_reply_ = std::move(reply);
   } else {
-    audible_ = false;
+    drop_reply();
     reply_ = std::move(reply);
   }
   ports_.llm->start(std::move(request));
 }
 
 void Call::say_own(const std::string& text, bool hang_up) {
-  if (!turn_) open_turn(TurnCause::greeting, {}, 1.0);
-  audible_ = false;
+  drop_reply();
   reply_ = std::make_unique<Reply>(0, false);
   reply_->hang_up = hang_up;
   reply_->is_protected = hang_up;
   reply_->add_text(text, now_);
   reply_->finish_text();
   closing_due_ = hang_up ? now_ + kClosingPatience : Instant{};
+}
+
+// Whatever is still being said or made gives way to what comes.
+void Call::drop_reply() {
+  audible_ = false;
+  gate_.agent_stopped();
+  if (!reply_) return;
+  playout_.cancel(now_);
+  if (reply_->request() != 0) ports_.llm->cancel(reply_->request());
+  reply_->cancel(*ports_.tts);
+  reply_.reset();
 }
 
 void Call::speculate() {
@@ -304,31 +336,32 @@ void Call::drop_speculation() {
 }
 
 void Call::commit_turn() {
-  std::string text = std::move(partial_text_);
-  partial_text_.clear();
+  const std::string text = std::exchange(partial_text_, {});
   const double confidence = turn_confidence_;
-  const bool understood = confidence >= 0.5 && !text.empty();
-  no_match_count_ = understood ? 0 : no_match_count_ + 1;
+  const bool merged = std::exchange(merge_next_, false);
+  collecting_ = false;
   no_input_count_ = 0;
-  if (merge_next_ && turn_count_ > 0) {
+  if (merged) {
     history_.extend_user(text);
   } else {
     history_.add_user(text);
   }
   const std::string whole = history_.messages().back().text;
-  open_turn(understood ? TurnCause::user_turn : TurnCause::no_match, merge_next_ ? whole : text, confidence);
-  if (merge_next_) turn_->merged = 1;
+  const bool understood = confidence >= 0.5 && !whole.empty();
+  no_match_count_ = understood ? 0 : no_match_count_ + 1;
+  open_turn(understood ? TurnCause::user_turn : TurnCause::no_match, whole, confidence);
+  turn_->merged = merged ? 1 : 0;
   turn_->stamps.speech_end = speech_end_;
   turn_->stamps.end_of_turn = end_of_turn_;
   turn_->stamps.asr_final = now_;
   if (!understood) note(EventKind::no_match, text);
   ports_.timeline->on_caller(*turn_);
 
-  const bool adopt = next_reply_ && understood && !merge_next_ && dialog::same_words(speculated_text_, text);
-  merge_next_ = false;
+  // The speculation took its words for certain: where they are not, the model has to know.
+  const bool adopt = next_reply_ && confidence >= kCertain && !merged && dialog::same_words(speculated_text_, text);
   if (adopt) {
     turn_->speculative = true;
-    audible_ = false;
+    drop_reply();
     reply_ = std::move(next_reply_);
     reply_->release();
   } else {
@@ -337,10 +370,6 @@ void Call::commit_turn() {
   }
   reply_due_ = now_ + settings_.agent->turns.reply_patience;
   apologised_ = false;
-  if (caller_went_on_) {
-    caller_went_on_ = false;
-    if (ears_.speaking()) step(TurnEvent::speech_start);
-  }
 }
 
 void Call::ask_no_input() {
@@ -377,6 +406,7 @@ void Call::cut_output() {
 
 void Call::resume_output() {
   playout_.resume(now_);
+  if (reply_ && audible_) gate_.agent_started(reply_->spoken_text(), !reply_->is_protected);
   note(EventKind::barge_resume);
 }
 
@@ -443,8 +473,7 @@ void Call::adopt_expectation() {
 }
 
 void Call::check_audible() {
-  if (!reply_ || audible_ || reply_->first_audio_at() == Instant{} || playout_.held()) return;
-  if (playout_.first_sent_at() < reply_->first_audio_at()) return;
+  if (!reply_ || audible_ || reply_->start() < 0 || playout_.held() || playout_.sent() <= reply_->start()) return;
   audible_ = true;
   reply_due_ = {};
   if (turn_ && !turn_->stamps.complete()) {
@@ -452,9 +481,10 @@ void Call::check_audible() {
     s.llm_first = reply_->first_text_at();
     s.clause = reply_->first_clause_at();
     s.tts_first = reply_->first_audio_at();
-    s.first_frame = playout_.first_sent_at();
+    s.first_frame = now_;
   }
   gate_.agent_started(reply_->spoken_text(), !reply_->is_protected);
+  endpointer_.agent_answered();
   adopt_expectation();
   step(TurnEvent::reply_audible);
 }
@@ -477,6 +507,8 @@ void Call::check_heard() {
     }
   }
   if (!reply_ || !reply_->heard_out(playout_, now_)) return;
+  mute_replies_ = reply_->mute() ? mute_replies_ + 1 : 0;
+  if (mute_replies_ >= kMaxMuteReplies) return end_call(EndReason::failed, "the voice fails");
   if (!audible_) adopt_expectation();
   gate_.agent_stopped();
   if (turn_) close_turn(false, playout_.end());
@@ -484,6 +516,7 @@ void Call::check_heard() {
   audible_ = false;
   reply_due_ = {};
   step(TurnEvent::reply_heard);
+  if (!over_ && turns_.state() == TurnState::listening) hear_the_rest();
 }
 
 void Call::check_deadlines() {
@@ -492,14 +525,9 @@ void Call::check_deadlines() {
     if (now_ - started_at_ > t.max_call) end_call(EndReason::too_long, "");
     return;
   }
-  if (awaiting_final_ && now_ >= final_due_) {
-    awaiting_final_ = false;
-    on_final(partial_text_, partial_text_.empty() ? 0.0 : 0.6);
-  }
+  if (!forced_.empty() && now_ >= forced_.front().due) give_up_forced();
   if (collecting_ && now_ - last_digit_at_ >= t.keypad_gap) finish_keypad();
-  if (ears_.speaking() && now_ - ears_.last_arrival() >= Millis{1000}) {
-    on_endpoint(endpointer_.on_stall(std::chrono::duration_cast<Micros>(now_ - ears_.last_arrival())));
-  }
+  watch_stalls();
   if (over_) return;
   if (now_ - started_at_ > t.max_call && turns_.state() != TurnState::closing) {
     note(EventKind::length_reached);

@@ -56,11 +56,11 @@ void Call::barge_in_frame(const audio::VadFrame& frame, float echo_db) {
   }
 }
 
-// While the agent is audible, only what is louder than its possible echo counts as the caller's voice.
+// Only what is louder than a possible echo of the agent counts as the caller's voice.
 void Call::endpoint_frame(audio::VadFrame frame, float echo_db) {
-  if (audible_ && frame.db <= echo_db) frame.act = false;
+  if (frame.db <= echo_db) frame.act = false;
   if (!frame.speech) segment_is_caller_ = false;
-  if (frame.speech && (frame.act || !audible_)) segment_is_caller_ = true;
+  if (frame.speech && frame.act) segment_is_caller_ = true;
   const bool voice = frame.speech && segment_is_caller_;
   frame.speech = voice;
   frame.edge = voice == voice_before_ ? audio::VadFrame::Edge::none
@@ -72,11 +72,7 @@ void Call::endpoint_frame(audio::VadFrame frame, float echo_db) {
     silent_since_ = {};
     note(EventKind::speech_start);
     start_feeding();
-    if (turns_.state() == TurnState::finalizing) {
-      caller_went_on_ = true;
-    } else {
-      step(TurnEvent::speech_start);
-    }
+    if (!collecting_) step(TurnEvent::speech_start);
   } else if (frame.edge == audio::VadFrame::Edge::stop) {
     note(EventKind::speech_stop);
   }
@@ -105,7 +101,10 @@ void Call::on_endpoint(const dialog::EndpointActions& actions) {
         break;
       case EndpointAction::Kind::discard:
         note(EventKind::turn_discarded);
-        if (turns_.state() == TurnState::hearing || turns_.state() == TurnState::held) {
+        if (turns_.state() == TurnState::hearing && merge_next_) {
+          discard_hearing();
+          on_final({}, 1.0, Micros{0});
+        } else if (turns_.state() == TurnState::hearing || turns_.state() == TurnState::held) {
           step(TurnEvent::turn_discarded);
         } else {
           discard_hearing();
@@ -127,41 +126,86 @@ void Call::stop_feeding() {
 }
 
 void Call::force_final() {
-  if (!feeding_) return on_final({}, 1.0);
+  const Micros spoken = ears_.vad().last_act() - speech_started_;
+  if (!feeding_) return on_final({}, 1.0, spoken);
   stop_feeding();
-  awaiting_final_ = true;
-  final_due_ = now_ + settings_.agent->turns.final_patience;
+  forced_.push_back({std::exchange(partial_text_, {}), spoken, now_ + settings_.agent->turns.final_patience});
   ports_.asr->force_end_of_turn();
+}
+
+// The recogniser's last word did not come in time: its words so far have to do.
+void Call::give_up_forced() {
+  ForcedTurn turn = std::move(forced_.front());
+  forced_.erase(forced_.begin());
+  ++late_finals_;
+  const double confidence = turn.partial.empty() ? 0.0 : 0.6;
+  on_final(std::move(turn.partial), confidence, turn.spoken);
 }
 
 void Call::discard_hearing() {
   endpointer_.drop_turn();
   partial_text_.clear();
-  awaiting_final_ = false;
+  late_finals_ += static_cast<int>(forced_.size());
+  forced_.clear();
   if (!feeding_) return;
   stop_feeding();
   ports_.asr->discard_turn();
+}
+
+bool Call::caller_is_talking() const {
+  return voice_before_ || endpointer_.in_turn() || feeding_ || !forced_.empty();
+}
+
+// The agent is silent again. What the caller said over its last words is part of the conversation, not lost.
+void Call::hear_the_rest() {
+  if (caller_is_talking()) return step(TurnEvent::speech_start);
+  if (kept_text_.empty()) return;
+  step(TurnEvent::speech_start);
+  stop_feeding();
+  on_final({}, 0.9, Micros{0});
+}
+
+// Media that stops coming must not leave a turn or a pause open for ever: pongs keep the line alive.
+void Call::watch_stalls() {
+  const Duration stalled = now_ - ears_.last_arrival();
+  if (ears_.last_arrival() != Instant{} && stalled >= Millis{1000}) {
+    if (endpointer_.in_turn()) on_endpoint(endpointer_.on_stall(std::chrono::duration_cast<Micros>(stalled)));
+    if (!over_ && gate_.held()) step(TurnEvent::barge_resume);
+  }
+  if (over_) return;
+  // Nothing is left that could end this state.
+  if (turns_.state() == TurnState::hearing && !caller_is_talking()) step(TurnEvent::turn_discarded);
+  const bool agent_has_floor = turns_.state() == TurnState::thinking || turns_.state() == TurnState::speaking;
+  if (agent_has_floor && !reply_ && !collecting_) step(TurnEvent::reply_heard);
 }
 
 void Call::handle(vendors::AsrEvent& event) {
   if (auto* partial = std::get_if<vendors::AsrPartial>(&event)) {
     on_partial(*partial);
   } else if (auto* final = std::get_if<vendors::AsrTurnEnd>(&event)) {
-    if (awaiting_final_) {
-      awaiting_final_ = false;
-      on_final(std::move(final->text), final->confidence);
+    if (late_finals_ > 0) {
+      --late_finals_;  // of a turn that was given up
+    } else if (!forced_.empty()) {
+      const Micros spoken = forced_.front().spoken;
+      forced_.erase(forced_.begin());
+      on_final(std::move(final->text), final->confidence, spoken);
     } else if (feeding_ && ports_.asr->caps().end_of_turn) {
       // The recogniser ended the turn itself.
       stop_feeding();
       endpointer_.drop_turn();
       end_of_turn_ = now_;
       speech_end_ = ears_.instant_of(ears_.vad().last_act());
-      on_final(std::move(final->text), final->confidence);
+      on_final(std::move(final->text), final->confidence, ears_.vad().last_act() - speech_started_);
     }
   } else if (auto* warning = std::get_if<vendors::AsrWarning>(&event)) {
     note(EventKind::asr_warning, warning->code);
   } else if (auto* closed = std::get_if<vendors::AsrClosed>(&event)) {
-    if (closed->error) note(EventKind::service_failed, "asr: " + closed->error->message);
+    if (closed->error) {
+      // Deaf for good: better a farewell than a caller who talks to nobody.
+      note(EventKind::service_failed, "asr: " + closed->error->message);
+      closing_reason_ = EndReason::failed;
+      step(TurnEvent::length_due);
+    }
   } else if (std::holds_alternative<vendors::AsrEagerEnd>(event)) {
     on_endpoint(endpointer_.on_eager_end(ears_.media_now()));
   } else if (std::holds_alternative<vendors::AsrResumed>(event)) {
@@ -174,37 +218,42 @@ void Call::on_partial(const vendors::AsrPartial& partial) {
   if (gate_.agent_speaking() && gate_.is_echo(partial.text)) return;
   partial_text_ = partial.text;
   // Words that may be invented count only on top of enough voice to hold the agent.
-  const bool proven = !ports_.asr->caps().doubtful_partials || gate_.held() || !gate_.agent_speaking();
+  const bool enough_voice = gate_.held() || ears_.media_now() - speech_started_ >= gate_.settings().hold_speech;
+  const bool proven = !ports_.asr->caps().doubtful_partials || enough_voice;
   const BargeInAction verdict = proven ? gate_.on_text(ears_.media_now(), partial.text) : BargeInAction::none;
   if (verdict == BargeInAction::confirm) step(TurnEvent::barge_confirm);
   if (verdict == BargeInAction::hold) step(TurnEvent::barge_hold);
   // Held before a word of ours was heard: the caller simply goes on.
-  if (!over_ && turns_.state() == TurnState::held && !audible_ && dialog::meaningful_words(partial.text) > 0) {
+  if (!over_ && proven && turns_.state() == TurnState::held && !audible_ &&
+      dialog::meaningful_words(partial.text) > 0) {
     step(TurnEvent::barge_confirm);
   }
   if (!over_) on_endpoint(endpointer_.on_text(ears_.media_now(), partial.text, partial.complete));
 }
 
-void Call::on_final(std::string text, double confidence) {
-  const bool over_agent = turns_.state() == TurnState::speaking || turns_.state() == TurnState::held;
-  if (over_agent) {
-    const bool counts = confidence >= 0.5 && !text.empty() && !gate_.is_echo(text) && !dialog::is_backchannel(text) &&
-                        !(reply_ && reply_->is_protected);
-    if (!counts) {
-      partial_text_.clear();
-      if (turns_.state() == TurnState::held) step(TurnEvent::final_empty);
-      return;
-    }
-    if (turns_.state() == TurnState::speaking) step(TurnEvent::barge_confirm);
-  } else if (turns_.state() != TurnState::hearing && turns_.state() != TurnState::finalizing) {
-    partial_text_.clear();
+void Call::on_final(std::string text, double confidence, Micros spoken) {
+  const TurnState state = turns_.state();
+  if (state == TurnState::speaking || state == TurnState::held) {
+    const bool words = confidence >= 0.5 && !text.empty() && !gate_.is_echo(text) && !dialog::is_backchannel(text);
+    const bool may_interrupt = gate_.settings().enabled && !(reply_ && reply_->is_protected);
+    if (words && !may_interrupt) kept_text_ += (kept_text_.empty() ? "" : " ") + text;
+    if (!words || !may_interrupt) return step(TurnEvent::final_empty);
+    if (state == TurnState::speaking) step(TurnEvent::barge_confirm);
+  } else if (state != TurnState::hearing && state != TurnState::finalizing) {
     return;
   }
   if (over_) return;
-  const Micros spoken = ears_.vad().last_act() - speech_started_;
-  if (text.empty() && spoken < Millis{1000}) return step(TurnEvent::final_empty);
+  if (!kept_text_.empty()) {
+    text = text.empty() ? kept_text_ : kept_text_ + ' ' + text;
+    confidence = std::max(confidence, 0.5);
+    kept_text_.clear();
+  }
+  // Nothing was added to a question that is still unanswered because of this noise: it is asked again.
+  if (text.empty() && merge_next_) confidence = kept_confidence_;
+  if (text.empty() && !merge_next_ && spoken < Millis{1000}) return step(TurnEvent::final_empty);
   partial_text_ = std::move(text);
-  turn_confidence_ = partial_text_.empty() ? 0.0 : confidence;
+  turn_confidence_ = partial_text_.empty() && !merge_next_ ? 0.0 : confidence;
+  kept_confidence_ = turn_confidence_;
   step(TurnEvent::final_text);
 }
 
@@ -228,6 +277,7 @@ void Call::on_digit(char digit) {
 
 void Call::finish_keypad() {
   collecting_ = false;
+  if (turns_.state() != TurnState::thinking) return;  // the caller has gone on in words
   no_input_count_ = no_match_count_ = 0;
   history_.add_user(digits_);
   open_turn(vendors::TurnCause::dtmf, digits_, 1.0);

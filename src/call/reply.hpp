@@ -71,6 +71,8 @@ class Reply {
   const std::string& spoken_text() const { return spoken_text_; }
   Instant first_clause_at() const { return first_clause_at_; }
   Instant first_audio_at() const { return first_audio_at_; }
+  /// Where its first sound lies; -1 before there is one.
+  Playout::Position start() const { return clauses_.empty() ? -1 : clauses_.front().start; }
 
   /// Tells the voice to forget what it has not spoken.
   void cancel(vendors::TtsStream& tts);

@@ -9,7 +9,10 @@ using Reason = EndpointAction::Reason;
 
 namespace {
 
-constexpr double kPauseForget = 0.9;  // weight of the old average
+constexpr double kPauseForget = 0.9;        // weight of the old average
+constexpr double kPauseUsualMs = 300.0;     // what a caller starts with, and comes back to ...
+constexpr double kPauseRecovery = 0.1;      // ... by this share with every turn that was not cut short
+constexpr double kPauseLongestMs = 1000.0;  // a longer one was no pause for breath
 constexpr double kPauseFactor = 1.2;
 constexpr double kPauseFreeMs = 400.0;    // of a pause that the plain rules already wait for
 constexpr double kPauseMaxMs = 600.0;     // most that is added
@@ -27,6 +30,7 @@ EndpointActions Endpointer::on_frame(const audio::VadFrame& frame) {
     // Within a turn, or so soon after our cut that it belonged to it.
     const bool cut_short = !in_turn_ && cut_at_ && frame.end - *cut_at_ < settings_.learn_within;
     if (!was_voice && pause >= kShortestPause && ((in_turn_ && voice_heard_) || cut_short)) learn_pause(pause);
+    if (!in_turn_ && !cut_short) pause_ema_ms_ += kPauseRecovery * (kPauseUsualMs - pause_ema_ms_);
     cut_at_.reset();
     if (!in_turn_) start_turn(frame.end);
     voice_heard_ = true;
@@ -113,7 +117,7 @@ void Endpointer::take_back(EndpointActions& out, Reason reason, Micros now) {
 }
 
 void Endpointer::learn_pause(Micros pause) {
-  const auto ms = static_cast<double>(pause.count()) / 1000.0;
+  const auto ms = std::min(static_cast<double>(pause.count()) / 1000.0, kPauseLongestMs);
   pause_ema_ms_ = kPauseForget * pause_ema_ms_ + (1.0 - kPauseForget) * ms;
 }
 

@@ -16,12 +16,13 @@ struct Row {
 
 // The table of the header, row by row.
 constexpr Row kTable[] = {
+    {S::listening, E::greeting, S::thinking, {}},
     {S::listening, E::speech_start, S::hearing, {A::stop_no_input_clock}},
     {S::listening, E::reply_audible, S::speaking, {A::stop_no_input_clock}},
     {S::listening, E::no_input_due, S::thinking, {A::ask_no_input}},
     {S::listening, E::keypad, S::thinking, {A::stop_no_input_clock, A::ask_keypad}},
     {S::listening, E::length_due, S::closing, {A::stop_no_input_clock, A::say_farewell}},
-    {S::listening, E::hang_up_wanted, S::ended, {A::end_call}},
+    {S::listening, E::say_wanted, S::thinking, {A::stop_no_input_clock}},
 
     {S::hearing, E::speech_start, S::hearing, {A::drop_speculation}},
     {S::hearing, E::eager_end, S::hearing, {A::speculate}},
@@ -31,11 +32,13 @@ constexpr Row kTable[] = {
     {S::hearing, E::turn_discarded, S::listening, {A::discard_hearing, A::drop_speculation, A::start_no_input_clock}},
     {S::hearing, E::keypad, S::thinking, {A::discard_hearing, A::drop_speculation, A::ask_keypad}},
     {S::hearing, E::length_due, S::closing, {A::discard_hearing, A::drop_speculation, A::say_farewell}},
+    {S::hearing, E::say_wanted, S::thinking, {A::discard_hearing, A::drop_speculation}},
 
     {S::finalizing, E::final_text, S::thinking, {A::commit_turn}},
     {S::finalizing, E::final_empty, S::listening, {A::drop_speculation, A::start_no_input_clock}},
     {S::finalizing, E::keypad, S::thinking, {A::discard_hearing, A::drop_speculation, A::ask_keypad}},
     {S::finalizing, E::length_due, S::closing, {A::discard_hearing, A::drop_speculation, A::say_farewell}},
+    {S::finalizing, E::say_wanted, S::thinking, {A::discard_hearing, A::drop_speculation}},
 
     {S::thinking, E::speech_start, S::held, {A::hold_output}},
     {S::thinking, E::reply_audible, S::speaking, {}},
@@ -43,6 +46,7 @@ constexpr Row kTable[] = {
     {S::thinking, E::keypad, S::thinking, {A::cut_output, A::ask_keypad}},
     {S::thinking, E::length_due, S::closing, {A::cut_output, A::say_farewell}},
     {S::thinking, E::hang_up_wanted, S::closing, {}},
+    {S::thinking, E::say_wanted, S::thinking, {A::cut_output}},
 
     {S::speaking, E::barge_hold, S::held, {A::hold_output}},
     {S::speaking, E::barge_confirm, S::hearing, {A::cut_output}},
@@ -50,6 +54,7 @@ constexpr Row kTable[] = {
     {S::speaking, E::keypad, S::thinking, {A::cut_output, A::ask_keypad}},
     {S::speaking, E::length_due, S::closing, {A::cut_output, A::say_farewell}},
     {S::speaking, E::hang_up_wanted, S::closing, {}},
+    {S::speaking, E::say_wanted, S::thinking, {A::cut_output}},
 
     {S::held, E::barge_confirm, S::hearing, {A::cut_output}},
     {S::held, E::barge_resume, S::speaking, {A::resume_output, A::discard_hearing}},
@@ -59,6 +64,7 @@ constexpr Row kTable[] = {
     {S::held, E::keypad, S::thinking, {A::discard_hearing, A::cut_output, A::ask_keypad}},
     {S::held, E::length_due, S::closing, {A::discard_hearing, A::cut_output, A::say_farewell}},
     {S::held, E::hang_up_wanted, S::closing, {A::resume_output, A::discard_hearing}},
+    {S::held, E::say_wanted, S::thinking, {A::discard_hearing, A::cut_output}},
 
     {S::closing, E::reply_heard, S::ended, {A::end_call}},
 };
@@ -86,10 +92,10 @@ const char* to_string(TurnState state) {
 }
 
 const char* to_string(TurnEvent event) {
-  constexpr const char* kNames[] = {"speech_start", "eager_end",     "end_of_turn",    "turn_discarded",
-                                    "final_text",   "final_empty",   "reply_audible",  "reply_heard",
-                                    "barge_hold",   "barge_confirm", "barge_resume",   "no_input_due",
-                                    "keypad",       "length_due",    "hang_up_wanted", "call_over"};
+  constexpr const char* kNames[] = {"greeting",       "speech_start", "eager_end",     "end_of_turn", "turn_discarded",
+                                    "final_text",     "final_empty",  "reply_audible", "reply_heard", "barge_hold",
+                                    "barge_confirm",  "barge_resume", "no_input_due",  "keypad",      "length_due",
+                                    "hang_up_wanted", "say_wanted",   "call_over"};
   return kNames[static_cast<std::size_t>(event)];
 }
 

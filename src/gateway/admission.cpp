@@ -12,7 +12,9 @@ std::variant<Admission::Ticket, Refusal> Admission::try_enter() {
   do {
     if (now >= state_->max_calls) return Refusal::full;
   } while (!state_->active.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel, std::memory_order_relaxed));
-  return Ticket(state_);
+  Ticket ticket(state_);
+  if (draining()) return Refusal::draining;  // began in between: whoever drains may already have counted nobody
+  return ticket;
 }
 
 }  // namespace voxgate::gateway

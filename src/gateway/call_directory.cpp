@@ -2,34 +2,32 @@
 
 namespace voxgate::gateway {
 
-Subscription CallDirectory::add(CallAddress address) {
-  std::uint64_t key;
+std::optional<Subscription> CallDirectory::add(CallAddress address) {
+  const std::string call_id = address.call_id;
   {
     std::lock_guard lock(state_->mutex);
-    key = ++state_->next;
-    state_->calls.emplace(key, std::move(address));
+    if (!state_->calls.emplace(call_id, std::move(address)).second) return std::nullopt;
   }
   std::weak_ptr<State> weak = state_;
-  return Subscription([weak, key] {
+  return Subscription([weak, call_id] {
     if (auto state = weak.lock()) {
       std::lock_guard lock(state->mutex);
-      state->calls.erase(key);
+      state->calls.erase(call_id);
     }
   });
 }
 
 std::optional<CallAddress> CallDirectory::find(const std::string& call_id) const {
   std::lock_guard lock(state_->mutex);
-  for (auto it = state_->calls.rbegin(); it != state_->calls.rend(); ++it) {
-    if (it->second.call_id == call_id) return it->second;
-  }
-  return std::nullopt;
+  const auto it = state_->calls.find(call_id);
+  return it == state_->calls.end() ? std::nullopt : std::optional(it->second);
 }
 
 std::vector<CallAddress> CallDirectory::list() const {
   std::lock_guard lock(state_->mutex);
   std::vector<CallAddress> out;
-  for (const auto& [key, address] : state_->calls) out.push_back(address);
+  out.reserve(state_->calls.size());
+  for (const auto& [id, address] : state_->calls) out.push_back(address);
   return out;
 }
 

@@ -12,15 +12,10 @@ std::string dump(const json& value) {
   return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-const char* cause_name(vendors::TurnCause cause) {
-  constexpr const char* kNames[] = {"greeting", "user_turn", "no_input", "no_match", "dtmf"};
-  return kNames[static_cast<std::size_t>(cause)];
-}
-
 json turn_json(const TurnView& view) {
   const call::TurnRecord& turn = view.turn;
   json out{{"number", turn.number},
-           {"cause", cause_name(turn.cause)},
+           {"cause", vendors::to_string(turn.cause)},
            {"at_ms", to_ms(turn.at)},
            {"caller", turn.caller},
            {"agent", turn.agent},

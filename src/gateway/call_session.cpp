@@ -78,11 +78,14 @@ net::Awaitable<void> CallSession::run(net::WebSocket& socket) {
 }
 
 void CallSession::settle(const net::CloseInfo& info) {
-  if (!ended_) ended_ = how_it_ended(info);
+  if (!ended_) {
+    ended_ = how_it_ended(info);
+    ended_at_ = Clock::now();
+  }
   if (call_) {
     const auto& stats = socket_->counters();
     deps_.metrics.media_dropped.add(stats.dropped);
-    call_->on_end(*ended_, Clock::now());
+    call_->on_end(*ended_, ended_at_);
     write_end_of_record(*ended_);
     call_.reset();
   } else {
@@ -96,7 +99,7 @@ void CallSession::settle(const net::CloseInfo& info) {
 void CallSession::write_end_of_record(EndReason reason) {
   const auto& feed = call_->ears().feed_stats();
   const auto& playout = call_->playout().stats();
-  const Duration lasted = Clock::now() - started_at_;
+  const Duration lasted = ended_at_ - started_at_;
   deps_.metrics.call_ended(std::string(dialect_->name()), reason);
   deps_.metrics.call_seconds.observe(to_seconds(lasted));
   deps_.metrics.media_late.add(feed.late + feed.duplicate);
@@ -195,6 +198,15 @@ void CallSession::begin_call(carriers::StreamStart start, Instant now) {
   }
   call_id_ = start.call_id.empty() ? init_.path_call_id : start.call_id;
   start.call_id = call_id_;
+  if (deps_.config.auth.mode != "none" && call_id_ != init_.path_call_id) {
+    return finish(EndReason::protocol_error, 1008, "the start names another call than the URL");
+  }
+  auto listed = deps_.directory.add({&loop_, handle_, call_id_, std::string(dialect_->name()), agent->name, now});
+  if (!listed) {
+    log::warn("call.duplicate", {{"call", call_id_}});
+    return finish(EndReason::protocol_error, 1008, "this call has a live stream");
+  }
+  listed_ = std::move(*listed);
   record_id_ = make_record_id();
   started_at_ = now;
 
@@ -229,7 +241,6 @@ void CallSession::begin_call(carriers::StreamStart start, Instant now) {
   settings.start = std::move(start);
   const carriers::StreamStart& s = settings.start;
   if (deps_.recorder != nullptr) recording_ = deps_.recorder->start(call_id_, s.in, s.out);
-  listed_ = deps_.directory.add({&loop_, handle_, call_id_, std::string(dialect_->name()), agent->name, now});
   log::info("call.started", {{"call", call_id_}, {"carrier", dialect_->name()}, {"agent", agent->name}});
   if (deps_.store != nullptr) {
     records::CallStarted started;
@@ -284,13 +295,16 @@ void CallSession::send_clear() {
 
 void CallSession::end_call(EndReason reason, std::string_view detail) {
   end_detail_ = detail;
-  if (reason == EndReason::transferred) deps_.transfers.put(call_id_, std::string(detail));
+  if (reason == EndReason::transferred) deps_.transfers.put(call_id_, std::string(detail), Clock::now());
   finish(reason, close_code(reason), call::to_string(reason));
 }
 
 void CallSession::finish(EndReason reason, std::uint16_t code, std::string_view text) {
   if (closing_ || socket_ == nullptr) return;
   ended_ = reason;
+  ended_at_ = Clock::now();
+  listed_.reset();
+  if (call_) call_->on_end(reason, ended_at_);  // late answers of the services find a call that is over
   if (dialect_ && call_) {
     std::string& out = socket_->begin_message(true);
     if (dialect_->encode_end(out) != carriers::Framing::none) socket_->commit_message();

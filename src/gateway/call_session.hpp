@@ -110,7 +110,7 @@ class CallSession final : public net::WebSocketSession,
   std::unique_ptr<records::Recording> recording_;
   std::string record_id_, call_id_;
   std::vector<TurnView> turns_;
-  Instant opened_at_{}, started_at_{};
+  Instant opened_at_{}, started_at_{}, ended_at_{};
   std::optional<std::int64_t> first_media_ms_;  // where the media clock's zero lies in the call
   std::int64_t malformed_ = 0;
   std::optional<call::EndReason> ended_;

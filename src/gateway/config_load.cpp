@@ -15,6 +15,8 @@ namespace {
 using nlohmann::json;
 using settings::Problem;
 
+constexpr std::size_t kMinTokenChars = 16;  // a real one has 32; an empty one would let anybody sign
+
 bool is_loopback(const std::string& address) {
   return address == "::1" || address == "localhost" || address.starts_with("127.");
 }
@@ -56,6 +58,11 @@ void check_together(const Config& c, std::vector<Problem>& problems) {
     if (c.auth.twilio_auth_tokens.empty()) {
       problems.push_back({"auth.twilio_auth_tokens", 0, "is needed where auth.mode is " + c.auth.mode});
     }
+  }
+  for (std::size_t i = 0; i < c.auth.twilio_auth_tokens.size(); ++i) {
+    if (c.auth.twilio_auth_tokens[i].size() >= kMinTokenChars) continue;
+    problems.push_back({"auth.twilio_auth_tokens[" + std::to_string(i) + "]", 0,
+                        "must have at least " + std::to_string(kMinTokenChars) + " characters"});
   }
   if (c.auth.mode == "token" && c.auth.token_secret.size() < 32) {
     problems.push_back({"auth.token_secret", 0, "must have at least 32 characters"});

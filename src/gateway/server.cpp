@@ -198,7 +198,7 @@ void Server::Impl::close_leftovers() {
   });
   const Instant deadline = Clock::now() + kLastCallsPatience;
   std::unique_lock lock(mutex);
-  while (admission.active() != 0 && Clock::now() < deadline) changed.wait_for(lock, Millis{20});
+  while (admission.active() != 0 && Clock::now() < deadline && stop_requests < 2) changed.wait_for(lock, Millis{20});
 }
 
 void Server::Impl::take_down() {

@@ -68,10 +68,11 @@ std::optional<StreamClaim> check_stream_token(std::string_view secret, std::stri
 
 bool UsedTokens::use(const std::string& token, std::int64_t expires_unix_s, std::int64_t now_unix_s) {
   std::lock_guard lock(mutex_);
-  if (used_.size() >= limit_) {
+  if (now_unix_s >= next_purge_s_ || used_.size() >= limit_) {
+    next_purge_s_ = now_unix_s + 10;
     std::erase_if(used_, [now_unix_s](const auto& entry) { return entry.second < now_unix_s; });
-    if (used_.size() >= limit_) return false;
   }
+  if (used_.size() >= limit_) return false;
   return used_.emplace(token, expires_unix_s).second;
 }
 

@@ -1,37 +1,41 @@
 #pragma once
 // Calls the agent handed to somebody else: what the carrier's next webhook is told to do with them.
 
-#include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "voxgate/base/time.hpp"
+
 namespace voxgate::gateway {
 
-/// Threads: any. Bounded: the oldest is forgotten.
+/// Threads: any. Bounded; an entry nobody asks for is forgotten after kKeep.
 class Transfers {
  public:
-  void put(std::string call_id, std::string to) {
+  static constexpr std::chrono::minutes kKeep{10};
+  static constexpr std::size_t kMax = 10000;
+
+  void put(std::string call_id, std::string to, Instant now) {
     std::lock_guard lock(mutex_);
-    if (waiting_.size() >= kMax) waiting_.pop_front();
-    waiting_.emplace_back(std::move(call_id), std::move(to));
+    std::erase_if(waiting_, [now](const auto& entry) { return now - entry.second.at > kKeep; });
+    if (waiting_.size() < kMax) waiting_.insert_or_assign(std::move(call_id), Entry{std::move(to), now});
   }
   std::optional<std::string> take(const std::string& call_id) {
     std::lock_guard lock(mutex_);
-    for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-      if (it->first != call_id) continue;
-      std::string to = std::move(it->second);
-      waiting_.erase(it);
-      return to;
-    }
-    return std::nullopt;
+    auto node = waiting_.extract(call_id);
+    if (node.empty()) return std::nullopt;
+    return std::move(node.mapped().to);
   }
 
  private:
-  static constexpr std::size_t kMax = 10000;
+  struct Entry {
+    std::string to;
+    Instant at;
+  };
   std::mutex mutex_;
-  std::deque<std::pair<std::string, std::string>> waiting_;
+  std::map<std::string, Entry> waiting_;
 };
 
 }  // namespace voxgate::gateway

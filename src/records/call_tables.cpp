@@ -113,11 +113,6 @@ std::string select_turns() {
   return sql + " FROM turns WHERE record = ?1 ORDER BY number";
 }
 
-const char* cause_name(vendors::TurnCause cause) {
-  constexpr const char* kNames[] = {"greeting", "user_turn", "no_input", "no_match", "dtmf"};
-  return kNames[static_cast<std::size_t>(cause)];
-}
-
 double finite(double value) {
   return std::isfinite(value) ? value : 0.0;
 }
@@ -152,7 +147,10 @@ void describe(JsonLine& line, const CallStarted& e) {
 
 void describe(JsonLine& line, const TurnEnded& e) {
   const call::TurnRecord& t = e.turn;
-  line.text("event", "turn").text("record", e.record).number("number", t.number).text("cause", cause_name(t.cause));
+  line.text("event", "turn")
+      .text("record", e.record)
+      .number("number", t.number)
+      .text("cause", vendors::to_string(t.cause));
   line.text("caller", t.caller).text("agent", t.agent).real("confidence", t.confidence);
   line.number("interrupted", t.interrupted).number("speculative", t.speculative).number("merged", t.merged);
   line.number("at_ms", to_ms(t.at)).number("audio_ms", t.agent_audio_ms).number("mark_delay_ms", t.mark_delay_ms);
@@ -252,7 +250,7 @@ void RowWriter::write_row(const CallStarted& e) {
 void RowWriter::write_row(const TurnEnded& e) {
   const call::TurnRecord& t = e.turn;
   placeholder_.bind(1, e.record).bind(2, "").run();
-  turn_.bind(1, e.record).bind(2, std::int64_t{t.number}).bind(3, cause_name(t.cause)).bind(4, t.caller);
+  turn_.bind(1, e.record).bind(2, std::int64_t{t.number}).bind(3, vendors::to_string(t.cause)).bind(4, t.caller);
   turn_.bind(5, t.agent).bind(6, finite(t.confidence)).bind(7, std::int64_t{t.interrupted});
   turn_.bind(8, std::int64_t{t.speculative}).bind(9, std::int64_t{t.merged}).bind(10, to_ms(t.at));
   turn_.bind(11, t.agent_audio_ms).bind(12, t.mark_delay_ms);

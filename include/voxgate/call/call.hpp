@@ -118,7 +118,11 @@ class Call final : private EarsListener {
   void start_feeding();
   void stop_feeding();
   void on_partial(const vendors::AsrPartial& partial);
-  void on_final(std::string text, double confidence);
+  void on_final(std::string text, double confidence, Micros spoken);
+  void give_up_forced();
+  bool caller_is_talking() const;
+  void hear_the_rest();
+  void watch_stalls();
   void force_final();
   void discard_hearing();
   void on_digit(char digit);
@@ -136,6 +140,8 @@ class Call final : private EarsListener {
   void say_own(const std::string& text, bool hang_up);
   void ask_no_input();
   void cut_output();
+  void drop_reply();
+  void release_services();
   void resume_output();
   void end_call(EndReason reason, std::string_view detail);
 
@@ -180,21 +186,28 @@ class Call final : private EarsListener {
   bool feeding_ = false;  // the recogniser gets audio
   bool segment_is_caller_ = false;
   bool voice_before_ = false;  // the frame before was the caller's voice
-  bool awaiting_final_ = false;
-  Instant final_due_{};
+  /// Turns handed to the recogniser for its last word, oldest first; their answers come in the same order.
+  struct ForcedTurn {
+    std::string partial;  // its words so far, should the last one never come
+    Micros spoken{0};
+    Instant due{};
+  };
+  std::vector<ForcedTurn> forced_;
+  int late_finals_ = 0;       // answers that are still to come for turns that were given up
+  std::string kept_text_;     // understood while the agent could not be interrupted; answered after it
   std::string partial_text_;  // newest words of the turn; the final ones when it is committed
   double turn_confidence_ = 1.0;
-  Micros speech_started_{0};  // media time of the current speech
+  double kept_confidence_ = 1.0;  // of the turn before: it stands when noise added nothing
+  Micros speech_started_{0};      // media time of the current speech
   Instant speech_end_{};
   Instant end_of_turn_{};
-  bool caller_went_on_ = false;  // speech began while the recogniser still had the last word
 
   std::string digits_;
   Instant last_digit_at_{};
   bool collecting_ = false;
 
   Instant silent_since_{};  // epoch: the no-input clock stands
-  int no_input_count_ = 0, no_match_count_ = 0;
+  int no_input_count_ = 0, no_match_count_ = 0, mute_replies_ = 0;
   Instant reply_due_{};  // first audio by then, else the apology
   bool apologised_ = false;
   Instant closing_due_{};

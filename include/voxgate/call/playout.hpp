@@ -52,6 +52,8 @@ class Playout {
   std::size_t push(std::span<const std::uint8_t> bytes, Instant now);
   /// The position after everything pushed so far.
   Position end() const { return end_; }
+  /// The position after everything sent so far.
+  Position sent() const { return sent_; }
   /// A place where a re-send may begin (start of a word or clause).
   void add_boundary(Position position);
   /// Asks for a mark once everything pushed so far has been sent (end of a clause or utterance).

@@ -93,6 +93,9 @@ class Endpointer {
   /// Forgets the current turn without an action (its text was an echo, the agent took over).
   void drop_turn();
 
+  /// The agent is heard: whoever speaks now interrupts it, and has not merely paused.
+  void agent_answered() { cut_at_.reset(); }
+
   /// The caller went on `pause` after we cut in: a pause of theirs that must be waited for.
   void learn_pause(Micros pause);
 

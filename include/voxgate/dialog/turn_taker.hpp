@@ -4,12 +4,13 @@
 //
 // state       event            next        actions
 // ----------  ---------------  ----------  -------------------------------------------------------------
-// listening   speech_start     hearing     stop_no_input_clock
+// listening   greeting         thinking    -
+//             speech_start     hearing     stop_no_input_clock
 //             reply_audible    speaking    stop_no_input_clock
 //             no_input_due     thinking    ask_no_input
 //             keypad           thinking    stop_no_input_clock, ask_keypad
 //             length_due       closing     stop_no_input_clock, say_farewell
-//             hang_up_wanted   ended       end_call
+//             say_wanted       thinking    stop_no_input_clock
 // hearing     speech_start     hearing     drop_speculation            (the caller went on)
 //             eager_end        hearing     speculate
 //             end_of_turn      finalizing  force_final
@@ -18,22 +19,26 @@
 //             turn_discarded   listening   discard_hearing, drop_speculation, start_no_input_clock
 //             keypad           thinking    discard_hearing, drop_speculation, ask_keypad
 //             length_due       closing     discard_hearing, drop_speculation, say_farewell
+//             say_wanted       thinking    discard_hearing, drop_speculation
 // finalizing  final_text       thinking    commit_turn
 //             final_empty      listening   drop_speculation, start_no_input_clock
 //             keypad           thinking    discard_hearing, drop_speculation, ask_keypad
 //             length_due       closing     discard_hearing, drop_speculation, say_farewell
+//             say_wanted       thinking    discard_hearing, drop_speculation
 // thinking    speech_start     held        hold_output                 (the caller goes on before we spoke)
 //             reply_audible    speaking    -
 //             reply_heard      listening   start_no_input_clock        (a reply without words)
 //             keypad           thinking    cut_output, ask_keypad
 //             length_due       closing     cut_output, say_farewell
 //             hang_up_wanted   closing     -
+//             say_wanted       thinking    cut_output
 // speaking    barge_hold       held        hold_output
 //             barge_confirm    hearing     cut_output
 //             reply_heard      listening   start_no_input_clock
 //             keypad           thinking    cut_output, ask_keypad
 //             length_due       closing     cut_output, say_farewell
 //             hang_up_wanted   closing     -
+//             say_wanted       thinking    cut_output
 // held        barge_confirm    hearing     cut_output
 //             barge_resume     speaking    resume_output, discard_hearing
 //             turn_discarded   speaking    resume_output, discard_hearing
@@ -42,6 +47,7 @@
 //             keypad           thinking    discard_hearing, cut_output, ask_keypad
 //             length_due       closing     discard_hearing, cut_output, say_farewell
 //             hang_up_wanted   closing     resume_output, discard_hearing
+//             say_wanted       thinking    discard_hearing, cut_output
 // closing     reply_heard      ended       end_call
 // any         call_over        ended       -
 //
@@ -57,6 +63,7 @@ enum class TurnState : std::uint8_t { listening, hearing, finalizing, thinking, 
 inline constexpr std::size_t kTurnStates = 8;
 
 enum class TurnEvent : std::uint8_t {
+  greeting,        // the call has begun: the agent speaks first
   speech_start,    // the caller began to speak (or went on)
   eager_end,       // the turn is probably over
   end_of_turn,     // the turn is over
@@ -72,9 +79,10 @@ enum class TurnEvent : std::uint8_t {
   keypad,          // keys were pressed: a turn of its own
   length_due,      // the call has lasted as long as it may
   hang_up_wanted,  // the reply ends the call
+  say_wanted,      // an operator wants something said now
   call_over,       // the carrier or the operator ended it
 };
-inline constexpr std::size_t kTurnEvents = 16;
+inline constexpr std::size_t kTurnEvents = 18;
 
 enum class TurnAction : std::uint8_t {
   speculate,

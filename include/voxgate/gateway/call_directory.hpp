@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -30,8 +31,8 @@ struct CallAddress {
 /// Threads: any.
 class CallDirectory {
  public:
-  /// The token removes exactly this entry. A second call with the same id is listed too.
-  Subscription add(CallAddress address);
+  /// The token removes exactly this entry; nullopt where a call of this id is live.
+  std::optional<Subscription> add(CallAddress address);
   std::optional<CallAddress> find(const std::string& call_id) const;
   std::vector<CallAddress> list() const;
   std::size_t size() const;
@@ -39,8 +40,7 @@ class CallDirectory {
  private:
   struct State {
     mutable std::mutex mutex;
-    std::uint64_t next = 0;
-    std::map<std::uint64_t, CallAddress> calls;
+    std::map<std::string, CallAddress> calls;  // by call id
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };

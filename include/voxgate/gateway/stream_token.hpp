@@ -34,6 +34,7 @@ class UsedTokens {
  private:
   std::mutex mutex_;
   std::size_t limit_;
+  std::int64_t next_purge_s_ = 0;
   std::unordered_map<std::string, std::int64_t> used_;
 };
 

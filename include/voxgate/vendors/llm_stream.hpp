@@ -27,12 +27,16 @@ struct Message {
 };
 
 enum class TurnCause : std::uint8_t {
-  greeting,   // the call has just begun
-  user_turn,  // the caller said something: the last message
-  no_input,   // the caller said nothing for the agent's no-input time
-  no_match,   // the caller said something that was not understood
-  dtmf,       // the last message is digits
+  greeting,       // the call has just begun
+  user_turn,      // the caller said something: the last message
+  no_input,       // the caller said nothing for the agent's no-input time
+  no_match,       // the caller said something that was not understood
+  dtmf,           // the last message is digits
+  operator_says,  // words of an operator; never asked of a model
+  farewell,       // the call has to end; never asked of a model
 };
+
+const char* to_string(TurnCause cause);
 
 struct LlmRequest {
   std::uint64_t id = 0;  // unique in the call; 0 is never used

@@ -551,6 +551,230 @@ TEST_F(CallTest, TheEndComesOnceAndNothingAfterIt) {
   EXPECT_TRUE(host.ends.empty());
 }
 
+TEST_F(CallTest, WhatTheCallerSaysOverTheLastWordsOfTheAgentIsAnswered) {
+  greet();
+  turn("tell me something");
+  answer("One two three.");
+  voice(1000);
+  quiet(900);
+  speak(700);  // begins 100 ms before the agent has ended
+  EXPECT_EQ(call->state(), TurnState::hearing);
+  partial("what are your opening hours", true);
+  quiet(700);
+  ASSERT_EQ(asr.log.back(), "force");
+  final("what are your opening hours");
+  EXPECT_EQ(llm.requests.back().messages.back().text, "what are your opening hours");
+}
+
+TEST_F(CallTest, WhatIsSaidDuringAProtectedReplyIsAnsweredAfterIt) {
+  call->begin(now);
+  const auto id = llm.requests.back().id;
+  call->on_llm({id, vendors::LlmText{"This call is recorded for quality."}}, now);
+  call->on_llm({id, vendors::LlmProtect{}}, now);
+  call->on_llm({id, vendors::LlmDone{}}, now);
+  voice(5000);
+  quiet(800);
+  speak(800);
+  partial("book a table", true);
+  quiet(700);
+  final("book a table");
+  EXPECT_EQ(call->state(), TurnState::speaking);
+  EXPECT_EQ(llm.requests.size(), 1u);
+  quiet(3500);
+  EXPECT_EQ(llm.requests.size(), 2u);
+  EXPECT_EQ(llm.requests.back().messages.back().text, "book a table");
+}
+
+TEST_F(CallTest, ACallerWhoSpeaksBeforeTheGreetingIsHeardFirst) {
+  call->begin(now);
+  answer("Hello, how can I help you?");
+  speak(400);
+  EXPECT_EQ(call->state(), TurnState::held);
+  voice(600);
+  EXPECT_EQ(line.audio_bytes, 0u) << "nobody talks over the caller";
+  partial("hello i want to book", true);
+  quiet(700);
+  final("hello i want to book");
+  EXPECT_EQ(llm.requests.back().messages.back().text, "hello i want to book");
+  answer("Sure.");
+  voice(500);
+  quiet(900);
+  EXPECT_EQ(call->state(), TurnState::listening);
+  EXPECT_FALSE(timeline.saw(EventKind::apology));
+}
+
+TEST_F(CallTest, AGreetingThatHangsUpIsHeardFirst) {
+  call->begin(now);
+  const auto id = llm.requests.back().id;
+  call->on_llm({id, vendors::LlmText{"We are closed. Goodbye."}}, now);
+  call->on_llm({id, vendors::LlmToolCall{"k", std::string(vendors::kToolHangup), "{}"}}, now);
+  call->on_llm({id, vendors::LlmDone{}}, now);
+  EXPECT_TRUE(host.ends.empty());
+  voice(800);
+  quiet(2600);
+  ASSERT_EQ(host.ends.size(), 1u);
+  EXPECT_EQ(line.audio_bytes, tts.said.size() * 800u * 8);
+}
+
+TEST_F(CallTest, AGreetingWithoutWordsStillStartsTheClock) {
+  call->begin(now);
+  answer("");
+  quiet(6300);
+  EXPECT_EQ(llm.requests.back().cause, TurnCause::no_input);
+}
+
+TEST_F(CallTest, WordsAddedWhileTheFinalIsAwaitedAreNotLost) {
+  greet();
+  speak(800);
+  partial("i would like to book", true);
+  quiet(600);
+  ASSERT_EQ(asr.log.back(), "force");
+  EXPECT_EQ(call->state(), TurnState::finalizing);
+  speak(400);
+  final("i would like to book");
+  EXPECT_EQ(call->state(), TurnState::held);
+  partial("for two people", true);
+  quiet(700);
+  final("for two people");
+  EXPECT_EQ(llm.requests.back().messages.back().text, "i would like to book for two people");
+}
+
+TEST_F(CallTest, ALateFinalDoesNotBecomeTheNextTurn) {
+  greet();
+  turn("first");  // its final came
+  answer("One.");
+  voice(300);
+  quiet(900);
+  speak(800);
+  partial("second", true);
+  quiet(2400);  // no final: the partial counts
+  EXPECT_EQ(llm.requests.back().messages.back().text, "second");
+  answer("Two.");
+  voice(300);
+  quiet(900);
+  speak(800);
+  partial("third", true);
+  quiet(700);
+  final("second");  // late
+  EXPECT_EQ(call->state(), TurnState::finalizing);
+  final("third");
+  EXPECT_EQ(call->state(), TurnState::thinking);
+  EXPECT_EQ(call->history().messages().back().text, "third");
+}
+
+TEST_F(CallTest, NoiseAfterAQuestionDoesNotLoseTheQuestion) {
+  greet();
+  turn("what are your opening hours");
+  speak(400);
+  partial("no");
+  quiet(900);
+  if (asr.log.back() == "force") final("", 0.0);
+  quiet(2500);
+  EXPECT_EQ(llm.requests.back().cause, TurnCause::user_turn);
+  EXPECT_EQ(llm.requests.back().messages.back().text, "what are your opening hours");
+  answer("From nine.");
+  voice(500);
+  quiet(900);
+  EXPECT_EQ(timeline.turns.back().agent, "From nine.");
+}
+
+TEST_F(CallTest, ADoubtfulFinalDoesNotTakeTheSpeculation) {
+  greet();
+  speak(800);
+  partial("what are your opening hours");
+  quiet(420);
+  const auto early = llm.requests.back().id;
+  answer("From nine to five.");
+  quiet(400);
+  final("what are your opening hours", 0.55);
+  EXPECT_NE(llm.requests.back().id, early) << "the model has to know that the words are doubtful";
+  EXPECT_DOUBLE_EQ(llm.requests.back().confidence, 0.55);
+}
+
+TEST_F(CallTest, WhereBargeInIsOffTheCallerWaits) {
+  agent->turns.barge_in.enabled = false;
+  make();
+  greet();
+  turn("tell me everything");
+  answer("One two three four five six seven eight nine ten.");
+  voice(4000);
+  quiet(800);
+  speak(800);
+  partial("stop please", true);
+  quiet(700);
+  final("stop please");
+  EXPECT_EQ(line.clears, 0);
+  quiet(3000);
+  EXPECT_EQ(llm.requests.back().messages.back().text, "stop please");
+}
+
+TEST_F(CallTest, ADeafCallEndsWithAFarewell) {
+  greet();
+  vendors::AsrClosed closed;
+  closed.error.emplace();
+  call->on_asr(closed, now);
+  EXPECT_EQ(call->state(), TurnState::closing);
+  voice(400);
+  quiet(1000);
+  ASSERT_EQ(host.ends.size(), 1u);
+  EXPECT_EQ(host.ends[0], EndReason::failed);
+}
+
+TEST_F(CallTest, AVoiceThatFailsTwiceEndsTheCall) {
+  const auto fail_voice = [this] {
+    for (std::size_t i = 0; i < tts.said.size(); ++i) call->on_tts(vendors::TtsFailed{tts.said[i].first, {}}, now);
+  };
+  call->begin(now);
+  answer("Hello.");
+  fail_voice();
+  quiet(100);
+  EXPECT_TRUE(host.ends.empty());
+  turn("hello");
+  answer("Hello again.");
+  fail_voice();
+  quiet(100);
+  ASSERT_EQ(host.ends.size(), 1u);
+  EXPECT_EQ(host.ends[0], EndReason::failed);
+}
+
+TEST_F(CallTest, ALineThatFallsSilentInATurnStillEndsIt) {
+  greet();
+  speak(800);
+  partial("opening hours", true);
+  for (int i = 0; i < 200; ++i) {  // no media at all for 4 s; ticks go on
+    now += Millis(20);
+    call->tick(now);
+  }
+  ASSERT_FALSE(asr.log.empty());
+  EXPECT_EQ(asr.log.back(), "force");
+}
+
+TEST_F(CallTest, AnOperatorIsHeardAtOnceWhateverTheState) {
+  greet();
+  turn("tell me everything");
+  answer("One two three four five six seven eight nine ten.");
+  voice(5000);
+  quiet(1000);
+  speak(360);
+  ASSERT_EQ(call->state(), TurnState::held);
+  call->on_control(SayText{"This is the operator.", true}, now);
+  voice(500);
+  quiet(1300);
+  EXPECT_EQ(timeline.turns.back().agent, "This is the operator.");
+  EXPECT_EQ(call->state(), TurnState::listening);
+}
+
+TEST_F(CallTest, AHangUpInMidReplyIsRecordedAsSuch) {
+  greet();
+  turn("tell me everything");
+  answer("One two three four five six seven eight nine ten.");
+  voice(5000);
+  quiet(1500);
+  call->on_end(EndReason::caller_hung_up, now);
+  EXPECT_TRUE(timeline.turns.back().interrupted);
+  EXPECT_THAT(timeline.turns.back().agent, HasSubstr("One two"));
+}
+
 TEST_F(CallTest, AnswersFromWithinACommandAreHandledInOrder) {
   struct Eager final : vendors::LlmStream {
     Call** call;

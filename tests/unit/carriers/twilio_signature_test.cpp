@@ -40,6 +40,7 @@ TEST(TwilioSignature, RefusesOtherPathSchemePortTokenAndCutSignatures) {
   EXPECT_FALSE(verify_twilio_signature(kTokens, kMedia, {}, "fhjjjkV1F9lPmcYCG6YdDwerOY0"));
   EXPECT_FALSE(verify_twilio_signature(kTokens, kMedia, {}, "fhjjjkV1F9lPmcYCG6YdDwerOY0=="));
   EXPECT_FALSE(verify_twilio_signature(kTokens, kMedia, {}, ""));
+  EXPECT_FALSE(verify_twilio_signature({""}, kMedia, {}, twilio_signature("", kMedia, {}))) << "an empty token";
   EXPECT_FALSE(verify_twilio_signature({}, kMedia, {}, "fhjjjkV1F9lPmcYCG6YdDwerOY0="));
 }
 

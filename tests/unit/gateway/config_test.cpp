@@ -62,7 +62,7 @@ TEST(Config, NamesTheLineOfASyntaxError) {
 TEST(Config, SubstitutesTheEnvironmentAndFilesAndNamesWhatIsMissing) {
   ::setenv("VOXGATE_TEST_SECRET", "0123456789abcdef0123456789abcdef", 1);
   const std::string base =
-      R"({"public_url": "https://v.example.com", "auth": {"twilio_auth_tokens": ["t"], "token_secret": )";
+      R"({"public_url": "https://v.example.com", "auth": {"twilio_auth_tokens": ["0123456789abcdef"], "token_secret": )";
   const LoadedConfig loaded = load_config_text(base + "\"${VOXGATE_TEST_SECRET}\"}}", {});
   ASSERT_TRUE(loaded.problems.empty());
   EXPECT_EQ(loaded.config.auth.token_secret, "0123456789abcdef0123456789abcdef");
@@ -75,13 +75,15 @@ TEST(Config, SubstitutesTheEnvironmentAndFilesAndNamesWhatIsMissing) {
 
 TEST(Config, ChecksWhatNoSingleFieldCanKnow) {
   EXPECT_EQ(load_config_text("{}", {}).problems.size(), 3u) << "token mode needs an URL, a carrier secret and a key";
+  EXPECT_EQ(only_problem(kGood, {"auth.twilio_auth_tokens=[\"\"]"}).path, "auth.twilio_auth_tokens[0]");
   const auto p = only_problem(kGood, {"listen.admin=0.0.0.0:8081"});
   EXPECT_EQ(p.path, "admin_token");
   EXPECT_EQ(only_problem(kGood, {"listen.metrics=nonsense"}).path, "listen.metrics");
 }
 
 TEST(Config, HidesSecretsWhenPrinted) {
-  const auto loaded = load_config_text(kGood, {"admin_token=verysecret", "auth.twilio_auth_tokens=[\"alsosecret\"]"});
+  const auto loaded =
+      load_config_text(kGood, {"admin_token=verysecret", "auth.twilio_auth_tokens=[\"alsoverysecret-and-long\"]"});
   const std::string printed = print_config(loaded.config);
   EXPECT_EQ(printed.find("verysecret"), std::string::npos) << printed;
   EXPECT_THAT(printed, HasSubstr("********"));
