@@ -406,6 +406,15 @@ vendors::Expectation ScriptRun::expectation() const {
   out.grammar = script_.agent() + "/" + grammar_name();
   out.kind = state.kind;
   out.digits = state.digits;
+  // Where keys are menu choices of one key each, the first key is the whole input.
+  const auto single_keys = [](const auto& actions) {
+    return std::all_of(actions.begin(), actions.end(), [](const auto& action) { return action.first.size() == 1; });
+  };
+  const bool has_keys = !state.dtmf.empty() || !script_.dtmf().empty();
+  if (out.digits == 0 && out.kind != AnswerKind::digits && has_keys && single_keys(state.dtmf) &&
+      single_keys(script_.dtmf())) {
+    out.digits = 1;
+  }
   if (state.form == nullptr) return out;
   if (memory_.step == "confirm") {
     out.kind = AnswerKind::yes_no;

@@ -58,7 +58,7 @@ struct Config {
   } media;
 
   struct Engines {
-    std::int64_t asr_threads = 1;
+    std::int64_t asr_threads = 2;
     std::int64_t tts_threads = 1;
     std::int64_t max_decoders = 40;
     std::string model_dir = "/usr/share/pocketsphinx/model/en-us";
