@@ -32,7 +32,7 @@ fi
 work=$(mktemp -d)
 server=""
 cleanup() {
-  [ -n "$server" ] && kill "$server" 2>/dev/null || true
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; fi
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -58,7 +58,10 @@ start() {  # start PEER: sets server and url
       tries=0
       until curl -fs "http://127.0.0.1:$port/healthz" > /dev/null 2>&1; do
         tries=$((tries + 1))
-        [ $tries -lt 200 ] && kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
+        if [ $tries -ge 200 ] || ! kill -0 "$server" 2>/dev/null; then
+          cat "$work/server.log" >&2
+          exit 1
+        fi
         sleep 0.05
       done
       ;;
@@ -89,12 +92,14 @@ round=1
 while [ "$round" -le "$rounds" ]; do
   for peer in $peers; do
     start "$peer"
+    failed=0
     (pin 1 "$load" --url "$url" --calls "$calls" --seconds "$seconds" --server-pid "$server" --json) \
-      > "$work/result" || echo "round $round: $peer lost calls" >&2
+      > "$work/result" || failed=1
+    if [ "$failed" -ne 0 ]; then echo "round $round: $peer lost calls" >&2; fi
     [ -s "$work/result" ] && printf '{"peer":"%s","round":%d,"result":%s}\n' "$peer" "$round" "$(cat "$work/result")" \
       >> "$work/results"
     stop
-    [ -s "$work/server.log" ] && grep -v '^listening' "$work/server.log" | tail -3 >&2 || true
+    if [ "$failed" -ne 0 ]; then tail -3 "$work/server.log" >&2; fi
   done
   echo "round $round of $rounds done" >&2
   round=$((round + 1))
