@@ -241,7 +241,8 @@ Millis Playout::unsent() const {
 
 void Playout::clear_carrier(Instant now) {
   const Position at = heard(now);
-  if (at < sent_ || !pending_.empty()) {
+  // While playing always: heard() is an estimate, and a carrier that runs behind it would go on speaking.
+  if (playing_ || at < sent_ || !pending_.empty()) {
     if (caps_.native_clear) port_.send_clear();
     ++stats_.clears;
   }
