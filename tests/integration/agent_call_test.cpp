@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <nlohmann/json.hpp>
 
 #include "support/gateway_fixture.hpp"
 #include "voxgate/sim/sim_call.hpp"
@@ -120,6 +122,77 @@ TEST_F(AgentCalls, CallersWhoVanishInTheMiddleOfAWordLeaveNothingBehind) {
   EXPECT_EQ(metric("voxgate_recogniser_streams"), 0);
   EXPECT_EQ(metric("voxgate_voice_streams"), 0);
   EXPECT_EQ(metric("voxgate_call_duration_seconds_count"), calls) << "one end each";
+}
+
+// The trace of telephony.md section 14, with its shapes: media and marks, an echo, the interruption's clear, the old
+// marks echoed back at once, marks of the next generation.
+TEST_F(AgentCalls, MarksAndClearFollowTheDocumentedTrace) {
+  start();
+  const sim::Clip clip = voice_.say("excuse me where are you located");
+  RawPeer peer = open_call("CA0003", "?agent=demo");
+  std::vector<std::string> marks;
+  int media = 0, clears = 0;
+  // The caller sends a frame every 20 ms, of `speech` while it lasts, and reads in between.
+  std::vector<std::uint8_t> speech;
+  sim::LineNoise noise(1);
+  int chunk = 0;
+  Instant due = Clock::now();
+  const auto send_due_frames = [&] {
+    for (; due <= Clock::now(); due += std::chrono::milliseconds(20)) {
+      std::vector<std::uint8_t> bytes(160);
+      noise.fill(bytes);
+      if (speech.size() >= 160) {
+        std::copy_n(speech.begin(), 160, bytes.begin());
+        speech.erase(speech.begin(), speech.begin() + 160);
+      }
+      peer.text(media_message(base64_text(bytes), ++chunk));
+    }
+  };
+  const auto read_until = [&](const std::function<bool()>& condition) {
+    const Instant deadline = Clock::now() + kPatience;
+    while (!condition() && Clock::now() < deadline) {
+      send_due_frames();
+      const auto frame = peer.read_frame(std::max(Duration{}, due - Clock::now()));
+      if (!frame) {
+        ASSERT_FALSE(peer.ended());
+        continue;
+      }
+      ASSERT_TRUE(frame->fin && frame->opcode == 1 && frame->reserved == 0) << "opcode " << frame->opcode;
+      const auto message = nlohmann::json::parse(frame->payload);
+      ASSERT_EQ(message["streamSid"], "MZ0001");
+      const std::string event = message["event"];
+      if (event == "clear") {
+        ASSERT_EQ(message.size(), 2u) << frame->payload;
+        ++clears;
+        continue;
+      }
+      ASSERT_EQ(message.size(), 3u) << frame->payload;
+      ASSERT_TRUE(message.contains(event)) << frame->payload;
+      ASSERT_EQ(message[event].size(), 1u) << frame->payload;
+      if (event == "mark") {
+        marks.push_back(message["mark"]["name"]);
+      } else {
+        ASSERT_EQ(event, "media");
+        ASSERT_FALSE(message["media"]["payload"].get<std::string>().empty());
+        ++media;
+      }
+    }
+    ASSERT_TRUE(condition());
+  };
+  ASSERT_NO_FATAL_FAILURE(read_until([&] { return media >= 25 && !marks.empty(); }));
+  peer.text(mark_message(marks.back()));  // sooner than played: then less is left than the gateway thinks, not nothing
+  speech = clip.ulaw;
+  ASSERT_NO_FATAL_FAILURE(read_until([&] { return clears > 0; }));
+  const std::string old_generation = marks.back().substr(0, marks.back().find('-'));
+  for (const std::string& mark : marks) {
+    EXPECT_EQ(mark.substr(0, mark.find('-')), old_generation);
+    peer.text(mark_message(mark));
+  }
+  const std::size_t before = marks.size();
+  ASSERT_NO_FATAL_FAILURE(read_until([&] { return marks.size() > before; }));
+  EXPECT_NE(marks.back().substr(0, marks.back().find('-')), old_generation);
+  peer.text(stop_message("CA0003"));
+  EXPECT_EQ(peer.read_close(), 1000);
 }
 
 TEST_F(AgentCalls, TheOperatorSpeaksAndHangsUp) {
