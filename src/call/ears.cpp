@@ -28,8 +28,16 @@ void Ears::on_audio(const carriers::MediaAudio& audio, Instant now) {
   if (audio.timestamp_ms >= 0) {
     ts = static_cast<std::uint32_t>(audio.timestamp_ms * config_.format.rate_hz / 1000);
   }
+  network_.on_frame(now, config_.format.duration_of_samples(ts));
   byte_clock_ += static_cast<std::uint32_t>(config_.format.samples_in(audio.bytes.size()));
   slot_.feed.push(now, seq, ts, audio.bytes, *this);
+}
+
+double Ears::missing_share() const {
+  const auto& feed = slot_.feed.stats();
+  const double gaps = static_cast<double>(feed.concealed_samples + feed.silence_samples);
+  const double all = static_cast<double>(slot_.vad.now().count()) * config_.format.rate_hz / 1e6;
+  return all > 0 ? std::min(1.0, gaps / all) : 0.0;
 }
 
 void Ears::hear(std::span<const std::uint8_t> wire) {

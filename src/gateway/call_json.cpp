@@ -51,7 +51,11 @@ std::string live_call_json(CallSession& session, const std::string& carrier) {
                   {"gaps", feed.gaps},
                   {"messages_out", call.playout().stats().messages},
                   {"underruns", call.playout().stats().underruns},
-                  {"buffered_bytes", call.buffered_bytes()}};
+                  {"buffered_bytes", call.buffered_bytes()},
+                  {"jitter_ms", call.ears().network().jitter_ms()},
+                  {"stalls", call.ears().network().stalls()},
+                  {"longest_stall_ms", call.ears().network().longest_stall().count()},
+                  {"missing_share", call.ears().missing_share()}};
   out["turns"] = json::array();
   for (const TurnView& view : session.turns()) out["turns"].push_back(turn_json(view));
   return dump(out);

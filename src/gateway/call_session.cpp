@@ -34,6 +34,12 @@ std::string make_record_id() {
   return buffer;
 }
 
+// One way, as far as it can be known here: half of what marks come back late, and the audio we keep ahead.
+audio::NetworkOpinion network_opinion(const call::Call& call) {
+  const double path_ms = std::max(0.0, static_cast<double>(call.playout().stats().last_mark_delay.count())) / 2;
+  return audio::estimate_opinion(path_ms, call.ears().missing_share() * 100, true);
+}
+
 std::uint16_t close_code(EndReason reason) {
   switch (reason) {
     case EndReason::protocol_error:
@@ -105,6 +111,12 @@ void CallSession::write_end_of_record(EndReason reason) {
   deps_.metrics.media_late.add(feed.late + feed.duplicate);
   deps_.metrics.media_concealed.add(feed.gaps);
   deps_.metrics.playout_underruns.add(playout.underruns);
+  const auto& network = call_->ears().network();
+  if (call_->ears().frames_in() != 0) {
+    deps_.metrics.jitter.observe(network.jitter_ms() / 1000);
+    deps_.metrics.network_mos.observe(network_opinion(*call_).mos);
+    deps_.metrics.stalls.add(network.stalls());
+  }
   log::info("call.ended", {{"call", call_id_},
                            {"outcome", call::to_string(reason)},
                            {"dur_ms", to_ms(lasted)},

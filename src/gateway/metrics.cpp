@@ -75,7 +75,12 @@ GatewayMetrics::GatewayMetrics(metrics::Registry& r)
                              metrics::latency_bounds(), {{"stage", "total"}})),
       call_seconds(r.histogram("voxgate_call_duration_seconds", "Length of calls.", call_bounds())),
       mark_delay(r.histogram("voxgate_mark_delay_seconds", "How much later than estimated marks come back.",
-                             metrics::latency_bounds())) {
+                             metrics::latency_bounds())),
+      jitter(r.histogram("voxgate_jitter_seconds", "Interarrival jitter of a call's media at its end (RFC 3550).",
+                         metrics::short_bounds())),
+      network_mos(r.histogram("voxgate_network_mos", "Estimated network opinion score of calls, 1 to 4.5 (E-model).",
+                              {1.5, 2.0, 2.5, 3.0, 3.5, 3.8, 4.0, 4.2, 4.3, 4.4, 4.5})),
+      stalls(r.counter("voxgate_media_stalls_total", "Times a caller's media stood still for more than 100 ms.")) {
   for (std::size_t i = 0; i < call::kStages; ++i) {
     turn_stage[i] = &r.histogram("voxgate_turn_latency_seconds", "", metrics::latency_bounds(),
                                  {{"stage", call::to_string(static_cast<call::Stage>(i))}});

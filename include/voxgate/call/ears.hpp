@@ -7,6 +7,7 @@
 
 #include "voxgate/audio/concealment.hpp"
 #include "voxgate/audio/feed_buffer.hpp"
+#include "voxgate/audio/network_quality.hpp"
 #include "voxgate/audio/vad.hpp"
 #include "voxgate/base/pool.hpp"
 #include "voxgate/base/ring.hpp"
@@ -76,6 +77,9 @@ class Ears final : private audio::FeedSink {
   }
 
   std::uint64_t frames_in() const { return frames_in_; }
+  const audio::NetworkQuality& network() const { return network_; }
+  /// Share of the caller's audio that never came, 0 to 1.
+  double missing_share() const;
 
  private:
   void play(std::uint32_t ts, std::span<const std::uint8_t> payload) override;
@@ -88,6 +92,7 @@ class Ears final : private audio::FeedSink {
   CallSlot& slot_;
   EarsConfig config_;
   EarsListener& listener_;
+  audio::NetworkQuality network_;
   Instant last_arrival_{};
   std::uint32_t arrivals_ = 0;
   std::uint32_t byte_clock_ = 0;  // samples so far, for carriers without timestamps

@@ -36,6 +36,9 @@ struct GatewayMetrics {
   std::array<metrics::Histogram*, call::kStages> turn_stage{};
   metrics::Histogram& call_seconds;
   metrics::Histogram& mark_delay;
+  metrics::Histogram& jitter;
+  metrics::Histogram& network_mos;
+  metrics::Counter& stalls;
 
   /// carrier and reason come from closed sets of ours.
   void call_ended(const std::string& carrier, call::EndReason reason);
