@@ -20,6 +20,7 @@ namespace voxgate::gateway {
 namespace {
 
 constexpr std::chrono::seconds kLastCallsPatience{10};  // from the last close to the hard end
+constexpr std::chrono::seconds kForcedPatience{1};      // the same after a second signal: time for the close frames
 constexpr std::chrono::seconds kRecordsPatience{10};
 
 std::size_t usable_cores() {
@@ -196,9 +197,12 @@ void Server::Impl::close_leftovers() {
     tables[loop.index()]->for_each(
         [](Handle, CallSession& session) { session.finish(call::EndReason::operator_ended, 1001, "going away"); });
   });
-  const Instant deadline = Clock::now() + kLastCallsPatience;
+  const Instant start = Clock::now();
   std::unique_lock lock(mutex);
-  while (admission.active() != 0 && Clock::now() < deadline && stop_requests < 2) changed.wait_for(lock, Millis{20});
+  while (admission.active() != 0) {
+    if (Clock::now() - start >= (stop_requests > 1 ? kForcedPatience : kLastCallsPatience)) break;
+    changed.wait_for(lock, Millis{20});
+  }
 }
 
 void Server::Impl::take_down() {
