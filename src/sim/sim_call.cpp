@@ -6,6 +6,7 @@
 #include "sim/call_watch.hpp"
 #include "sim/conversation.hpp"
 #include "sim/twilio_wire.hpp"
+#include "voxgate/base/text.hpp"
 #include "voxgate/carriers/twilio_signature.hpp"
 #include "voxgate/net/task_scope.hpp"
 #include "voxgate/net/ws_client.hpp"
@@ -21,22 +22,6 @@ constexpr Duration kRecordPatience = 4s;  // until the gateway has written the c
 constexpr int kProgressFrames = 5;
 constexpr int kAdminTries = 3;
 constexpr std::int64_t kOnsetSlackMs = 60;  // the gateway's clock of the call starts a little after ours
-
-std::string percent_encoded(const std::string& s) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : s) {
-    const auto b = static_cast<unsigned char>(c);
-    const bool plain = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') || b == '-' ||
-                       b == '_' || b == '.' || b == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += {'%', kHex[b >> 4], kHex[b & 15]};
-    }
-  }
-  return out;
-}
 
 /// Owner: place_call's frame. Invariant: everything runs on one loop; `socket_` outlives read_loop.
 class LiveCall final : private net::MessageHandler {
@@ -334,8 +319,8 @@ std::string media_url(const CallPlan& plan) {
   const std::size_t path = scheme == std::string::npos ? std::string::npos : url.find('/', scheme + 3);
   if (path != std::string::npos && path + 1 < url.size()) return url;
   if (path != std::string::npos) url.pop_back();
-  url += "/v1/realtime/" + percent_encoded(plan.call_id);
-  if (!plan.agent.empty()) url += "?agent=" + percent_encoded(plan.agent);
+  url += "/v1/realtime/" + text::percent_encode(plan.call_id);
+  if (!plan.agent.empty()) url += "?agent=" + text::percent_encode(plan.agent);
   return url;
 }
 
