@@ -324,8 +324,10 @@ TEST_F(EchoCall, FramesThatBreakTheWebSocketProtocolAre1002) {
       std::string("\x09\x80\x01\x02\x03\x04", 6),    // a fragmented ping
       std::string("\x80\x80\x01\x02\x03\x04", 6),    // continues nothing
   };
+  int call = 0;
   for (const std::string& bytes : broken) {
-    RawPeer peer = open_call("CA0018");
+    // A name of its own each: the one before may still be saying goodbye.
+    RawPeer peer = open_call("CA0018" + std::to_string(++call));
     echo_once(peer, 18, 1);
     peer.send(bytes);
     EXPECT_EQ(peer.read_close(), 1002);
