@@ -113,9 +113,8 @@ Level level() {
 
 void flush() {
   if (!logger()) return;
-  logger()->flush();
+  spdlog::shutdown();  // joins the writer thread, which empties the queue first and lets go of the logger
   logger().reset();
-  spdlog::shutdown();  // joins the writer thread, which empties the queue first
 }
 
 bool parse_level(std::string_view word, Level& out) {
