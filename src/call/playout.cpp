@@ -121,7 +121,7 @@ void Playout::pump(Instant now) {
     // The line was silent until now: what is sent next is heard from now on.
     if (starved && now - last_due_ > Millis{20}) ++stats_.underruns;
     playing_ = true;
-    pace_time_ = heard_time_ = first_sent_at_ = now;
+    pace_time_ = heard_time_ = now;
     pace_from_ = sent_;
     heard_from_ = std::max(heard_from_, sent_);
   }

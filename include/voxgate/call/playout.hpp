@@ -82,8 +82,6 @@ class Playout {
   std::size_t copy_recent(Position from, std::span<std::uint8_t> out) const;
   /// Audio that was pushed and not yet sent.
   Millis unsent() const;
-  /// True while audio is on its way to the caller's ear.
-  bool audible(Instant now) const { return !held_ && heard(now) < sent_; }
 
   struct Stats {
     std::uint64_t messages = 0, bytes = 0, underruns = 0, clears = 0;
@@ -92,12 +90,7 @@ class Playout {
     Millis last_mark_delay{0};  // how much later than estimated the last mark came back: the path's delay
   };
   const Stats& stats() const { return stats_; }
-  std::uint32_t generation() const { return generation_; }
-  std::size_t buffered_bytes() const { return ring_.size(); }
   std::size_t allocated_bytes() const { return ring_.allocated(); }
-  /// Time at which the first byte after silence was sent most recently.
-  Instant first_sent_at() const { return first_sent_at_; }
-  std::uint64_t bytes_sent() const { return stats_.bytes; }
 
  private:
   struct PendingMark {
@@ -139,7 +132,6 @@ class Playout {
   // What was surely heard: a mark's position and when it came back.
   Instant heard_time_{};
   Position heard_from_ = 0;
-  Instant first_sent_at_{};
   Instant last_due_{};  // when everything sent so far must have been played
   Stats stats_;
 };

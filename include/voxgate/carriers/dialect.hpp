@@ -34,10 +34,8 @@ struct Capabilities {
   MarksOnClear marks_on_clear = MarksOnClear::echoed_same;
   bool native_clear = true;
   std::size_t out_multiple_bytes = 1;  // every outbound message is a multiple of this
-  std::size_t out_min_bytes = 1, out_max_bytes = 1 << 20;
-  bool pad_tail = false;  // the last message of an utterance is filled up with silence
-  Millis max_ahead{400};  // most audio it may be given beyond the play position
-  bool reorders = false;  // may deliver media out of order
+  Millis max_ahead{400};               // most audio it may be given beyond the play position
+  bool reorders = false;               // may deliver media out of order
   bool dtmf_in = true, dtmf_out = false;
   Hangup hangup = Hangup::rest;
   std::size_t max_message_bytes = 64 * 1024;  // inbound
